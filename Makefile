@@ -1,0 +1,33 @@
+# make lab    set everything up in .venv and open JupyterLab on the course
+# make test   set everything up and run the unit tests and the notebooks
+# make demo   reconstruct the sample photo into out/demo/, without a browser
+# make lock   resolve requirements.lock anew from pyproject.toml
+#
+# PYTHON=python3.12 picks another interpreter, LAB_FLAGS="--no-browser --port 9000" is handed to JupyterLab.
+
+PYTHON ?= python3
+PHOTO ?= assets/photos/astronaut_hand.jpg
+LAB_FLAGS ?=
+BIN := .venv/bin
+
+.PHONY: lab test demo lock setup
+
+lab: setup
+	$(BIN)/python -m jupyterlab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks \
+		$(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_FLAGS)
+
+# TQDM_DISABLE: progress bars differ from run to run.
+test: setup
+	TQDM_DISABLE=1 $(BIN)/python -m pytest tests notebooks \
+		--nbval-lax --nbval-sanitize-with tests/notebooks/sanitize.cfg
+
+demo: setup
+	$(BIN)/occlib reconstruct $(PHOTO) --out out/demo
+
+# --python-version 3.10: the oldest that has to work; no address of a registry goes into the file.
+lock: setup
+	$(BIN)/uv pip compile pyproject.toml --quiet --all-extras --group build --universal --python-version 3.10 \
+		--generate-hashes --no-emit-index-url --no-header --output-file requirements.lock
+
+setup:
+	@$(PYTHON) tools/set_up.py

@@ -1,0 +1,179 @@
+"""The command line: occlib reconstruct | evaluate | bench | doctor.
+
+Results go to standard output, messages to standard error. Each command imports what it needs when it runs, so
+that `occlib --help` answers at once.
+"""
+
+import json
+import logging
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+from tyro.conf import FlagCreatePairsOff, Positional, arg
+
+from occlib.errors import OcclibError
+
+
+def reconstruct(
+    photos: Annotated[Positional[tuple[Path, ...]], arg(metavar="PHOTO...", help_behavior_hint="")],
+    out: Annotated[Path, arg(metavar="DIR")],
+    mask: Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")] = None,
+    device: Literal["cpu", "cuda"] = "cpu",
+    json_lines: Annotated[FlagCreatePairsOff[bool], arg(name="json")] = False,
+) -> int:
+    """Turn photos of faces, partly covered or not, into 3D faces.
+
+    One photo fills the folder DIR; each of several gets a folder of its own in DIR, named after it. The exit
+    code is 0 only when every photo got a mesh.
+
+    Args:
+        photos: Pictures to read.
+        out: Folder for mesh.obj, mesh.ply, mesh.glb, stages.jpg and result.json; made when missing.
+        mask: Picture of the photo's size, non-zero where something covers the face. Goes with one photo.
+        device: Where to compute.
+        json_lines: Print one JSON object a photo.
+    """
+    from occlib.files import check_writable
+
+    if not photos:
+        raise OcclibError("no photo given: occlib reconstruct PHOTO... --out DIR")
+    if mask is not None and len(photos) > 1:
+        raise OcclibError(f"--mask goes with one photo, but there are {len(photos)}")
+    check_writable(out)
+    _check_device(device)
+    folders = [out] if len(photos) == 1 else [out / name for name in _distinct_names(photos)]
+    all_ok = True
+    for photo, folder in zip(photos, folders, strict=True):
+        report = _reconstruct_one(photo, mask, folder, device)
+        all_ok &= report["ok"]
+        if json_lines:
+            print(json.dumps(report), flush=True)
+        elif report["ok"]:
+            seen = f"{report['vertices']} vertices, {report['seconds']:.1f} s"
+            print(f"{photo} -> {folder / 'mesh.obj'} ({seen})", flush=True)
+    return 0 if all_ok else 1
+
+
+def evaluate(protocol: Positional[Literal["fitting"]], count: int = 100, seed: int = 0) -> int:
+    """Repeat an evaluation and print its table.
+
+    Args:
+        protocol: fitting: heads drawn from the model, their shape recovered from the image alone.
+        count: How many heads.
+        seed: The same seed draws the same heads.
+    """
+    from occlib.evaluation.fitting import evaluate_fitting
+
+    print(evaluate_fitting(count, seed=seed))
+    return 0
+
+
+def bench(name: Positional[Literal["raster", "fit", "all"]] = "all") -> int:
+    """Measure how fast this machine is, ours against PyTorch3D in one run.
+
+    Args:
+        name: raster: forward and backward of the rasteriser; fit: a step of the fit.
+    """
+    _check_pytorch3d()
+    from occlib import bench as benches
+
+    for one in ("raster", "fit") if name == "all" else (name,):
+        print(getattr(benches, f"bench_{one}")())
+    return 0
+
+
+def doctor() -> int:
+    """Print versions, devices, the rasteriser and the assets, and advice for what is missing."""
+    from occlib.doctor import examine
+
+    report = examine()
+    print(report)
+    return 0 if report.healthy else 1
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command in `arguments`, or in the process's own, and exit with its code."""
+    logging.basicConfig(level=logging.WARNING, format="occlib: %(message)s", stream=sys.stderr)
+    # A polite kill unwinds the stack, so that files that are half written are removed.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    commands = {command.__name__: command for command in (reconstruct, evaluate, bench, doctor)}
+    try:
+        code = tyro.extras.subcommand_cli_from_dict(commands, prog="occlib", args=arguments)
+    except OcclibError as error:
+        _say_error(_one_line(error))
+        code = 1
+    except KeyboardInterrupt:
+        code = 128 + signal.SIGINT
+    sys.exit(code)
+
+
+def _reconstruct_one(photo: Path, mask: Path | None, folder: Path, device: str) -> dict:
+    """Reconstruct one photo into `folder`; what --json prints about it. Its error goes to standard error."""
+    from tqdm import tqdm
+
+    from occlib.pipeline import reconstruct
+
+    started = time.perf_counter()
+    try:
+        # disable=None: no bar where standard error is not a terminal.
+        with tqdm(desc=photo.name, unit=" steps", leave=False, disable=None) as bar:
+            face = reconstruct(photo, mask, device=device, progress=lambda step: bar.update())
+        face.save(folder)
+    except OcclibError as error:
+        message = _one_line(error)
+        _say_error(message if str(photo) in message else f"{photo}: {message}")
+        return {"photo": str(photo), "ok": False, "error": type(error).__name__, "message": message}
+    return {
+        "photo": str(photo),
+        "ok": True,
+        "folder": str(folder),
+        "vertices": len(face.vertices),
+        "triangles": len(face.faces),
+        "faces_in_photo": face.faces_in_photo,
+        "seconds": round(time.perf_counter() - started, 2),
+    }
+
+
+def _check_device(device: str) -> None:
+    if device == "cpu":
+        return
+    import torch
+
+    if not torch.cuda.is_available():
+        raise OcclibError("PyTorch finds no CUDA device: use --device cpu, and see `occlib doctor`")
+    _check_pytorch3d()
+
+
+def _check_pytorch3d() -> None:
+    if find_spec("pytorch3d") is None:
+        raise OcclibError("this needs PyTorch3D, which is not installed: see `occlib doctor`")
+
+
+def _distinct_names(photos: tuple[Path, ...]) -> Iterator[str]:
+    """Folder names: the photos' own without suffix, numbered where they repeat."""
+    taken = set()
+    for photo in photos:
+        name, number = photo.stem, 1
+        while name in taken:
+            number += 1
+            name = f"{photo.stem}-{number}"
+        taken.add(name)
+        yield name
+
+
+def _say_error(message: str) -> None:
+    print(f"occlib: {message}", file=sys.stderr, flush=True)
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,252 @@
+"""Every figure of the notebooks and of `occlib reconstruct`.
+
+Functions that return a `Figure` are handed to `picture` in a notebook, which stores it small and with the words that
+say what is to be seen. Those that return (H, W, 3) arrays in [0, 1] are panels of such figures.
+"""
+
+import io
+from collections.abc import Sequence
+
+import matplotlib
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from PIL import Image
+
+from occlib.morphable import MorphableModel
+from occlib.rendering import Camera, render, shade
+
+MASK_COLOR = np.array([213, 94, 0]) / 255  # vermilion of Okabe & Ito's colour-blind safe palette
+BLUE, ORANGE, GREEN, PINK = "#0072B2", "#E69F00", "#009E73", "#CC79A7"  # of the same palette
+TURN = np.radians(45)
+SOFT_LIGHT = torch.tensor([[2.4, 0.25, 0.9, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]])
+"""White light, mostly from all around, some from the front and from above."""
+
+
+def picture(figure: Figure, alt: str, *, photo: bool = False, dpi: int = 80):
+    """A figure as a notebook shows and stores it: with an alt text, as PNG or, when it is made of photos, as JPEG."""
+    from IPython.display import Image as Shown
+
+    data = encoded(figure_pixels(figure, dpi=dpi), "jpeg" if photo else "png")
+    return Shown(data, format="jpeg" if photo else "png", alt=alt)
+
+
+def encoded(pixels: np.ndarray, kind: str) -> bytes:
+    """(H, W, 3) uint8 RGB as the bytes of a "png" or "jpeg" file."""
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, kind, quality=85, optimize=True)
+    return stream.getvalue()
+
+
+def stages(reconstruction) -> Figure:
+    """The road of one photo in a row: photo, what is occluded, fitted face, the face turned to both sides."""
+    aligned = reconstruction.aligned / 255.0
+    turned = [turned_face(reconstruction, yaw) for yaw in (-TURN, 0.0, TURN)]
+    panels = {
+        "aligned photo": aligned,
+        "occluded" if reconstruction.mask_given else "not explained by the face": mask_overlay(
+            aligned, reconstruction.mask
+        ),
+        "face over photo": over(reconstruction.render(), aligned),
+        "turned right": turned[0],
+        "frontal": turned[1],
+        "turned left": turned[2],
+    }
+    return image_row(panels)
+
+
+def image_row(panels: dict[str, np.ndarray], *, width: float = 2.2) -> Figure:
+    """Images (H, W, 3) in [0, 1] side by side under their titles; `width` inches each."""
+    figure = Figure(figsize=(width * len(panels), width + 0.3), layout="constrained")
+    for axis, (title, image) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items()):
+        axis.imshow(np.clip(image, 0, 1))
+        axis.set_title(title, fontsize=9)
+        axis.axis("off")
+    return figure
+
+
+def mask_overlay(image: np.ndarray, mask: np.ndarray, color=MASK_COLOR) -> np.ndarray:
+    """(H, W, 3) image in [0, 1] with `color` laid over it where (H, W) mask is 1."""
+    share = 0.6 * mask[..., None]
+    return (1 - share) * image + share * color
+
+
+def over(rendering, image: np.ndarray) -> np.ndarray:
+    """Rendering (of one face) laid over an (H, W, 3) image in [0, 1] of the same size."""
+    color = rendering.image[0].permute(1, 2, 0).cpu().numpy()
+    alpha = rendering.alpha[0, 0, :, :, None].cpu().numpy()
+    return color + (1 - alpha) * image
+
+
+def turned_face(reconstruction, yaw: float, *, size: int = 256) -> np.ndarray:
+    """The face under soft white light, turned by `yaw` radians, on white, (size, size, 3) in [0, 1]."""
+    rendering = reconstruction.render(size, angles=(0.0, yaw, 0.0), lighting=SOFT_LIGHT)
+    return over(rendering, np.ones((size, size, 3)))
+
+
+def portrait(
+    model: MorphableModel,
+    *,
+    identity=None,
+    expression=None,
+    texture=None,
+    colors: torch.Tensor | None = None,
+    angles: Sequence[float] = (0.0, 0.0, 0.0),
+    lighting: torch.Tensor = SOFT_LIGHT,
+    size: int = 160,
+) -> np.ndarray:
+    """One head of the model on white, (size, size, 3) in [0, 1], at the same scale for every head.
+
+    identity, expression, texture: (K,) coefficients in standard deviations, shorter ones are filled up with zeros.
+    colors: (V, 3) in [0, 1] instead of the texture's albedo. angles: pitch, yaw, roll in radians. lighting: (1, 9).
+    """
+    vertices = model.shape(_row(identity, model.n_identity), _row(expression, model.n_expression))
+    albedo = model.albedo(_row(texture, model.n_texture)) if colors is None else colors[None]
+    return mesh_portrait(vertices, model.faces, albedo.clamp(0, 1), angles=angles, lighting=lighting, size=size)
+
+
+@torch.no_grad()
+def mesh_portrait(vertices, faces, albedo, *, angles=(0.0, 0.0, 0.0), lighting=SOFT_LIGHT, size=160) -> np.ndarray:
+    """A head (1, V, 3) in mm with albedo (1, V, 3) on white, (size, size, 3) in [0, 1]; 250 mm fill the picture."""
+    pose = vertices.new_tensor([[*angles, size / 250, 0.5 * size, 0.46 * size]])
+    return over(render(vertices, faces, albedo, lighting, Camera(pose, size), size), np.ones((size, size, 3)))
+
+
+def _row(coefficients, width: int) -> torch.Tensor:
+    """(K,) or nothing -> (1, width), filled up with zeros."""
+    row = torch.zeros(1, width)
+    if coefficients is not None:
+        given = torch.as_tensor(coefficients, dtype=torch.float32).flatten()
+        row[0, : len(given)] = given
+    return row
+
+
+def heat(values: torch.Tensor, maximum: float) -> torch.Tensor:
+    """Values (V,) in [0, maximum] as colours (V, 3) of the map cividis, which colour-blind readers see as we do."""
+    colors = matplotlib.colormaps["cividis"]((values / maximum).clamp(0, 1).numpy())
+    return torch.from_numpy(colors[:, :3]).float()
+
+
+def heat_row(panels: dict[str, np.ndarray], maximum: float, label: str, *, width: float = 2.2) -> Figure:
+    """`image_row` for pictures that were coloured by `heat`, with the bar that says what the colours mean."""
+    figure = image_row(panels, width=width)
+    scale = matplotlib.cm.ScalarMappable(matplotlib.colors.Normalize(0, maximum), "cividis")
+    figure.colorbar(scale, ax=figure.axes, label=label, shrink=0.8)
+    return figure
+
+
+def image_table(rows: dict[str, Sequence[np.ndarray]], columns: Sequence[str], *, width: float = 1.5) -> Figure:
+    """Images (H, W, 3) in [0, 1] in rows and columns with their names; `width` inches each."""
+    first = next(iter(rows.values()))[0]
+    height = width * first.shape[0] / first.shape[1]
+    figure = Figure(figsize=(width * len(columns) + 0.6, height * len(rows) + 0.3), layout="constrained")
+    table = figure.subplots(len(rows), len(columns), squeeze=False)
+    for axes, (name, images) in zip(table, rows.items()):
+        axes[0].set_ylabel(name, fontsize=9)
+        for axis, image in zip(axes, images):
+            axis.imshow(np.clip(image, 0, 1))
+            axis.set(xticks=[], yticks=[])
+            axis.spines[:].set_visible(False)
+    for axis, title in zip(table[0], columns):
+        axis.set_title(title, fontsize=9)
+    return figure
+
+
+def modes(model: MorphableModel, part: str, count: int = 4, *, sd: float = 2.0, yaw: float = 0.0) -> Figure:
+    """The mean face, and the first `count` directions of one part ("identity", ...) to both sides of it."""
+    rows = {}
+    for name, amount in {f"{-sd:+g} SD": -sd, "mean": 0.0, f"{sd:+g} SD": sd}.items():
+        directions = amount * torch.eye(count)
+        rows[name] = [portrait(model, **{part: direction}, angles=(0.0, yaw, 0.0)) for direction in directions]
+    return image_table(rows, [f"{part} {number + 1}" for number in range(count)])
+
+
+def curves(x, lines: dict[str, np.ndarray], xlabel: str, ylabel: str, *, log: bool = False) -> Figure:
+    """Lines over a common axis, told apart by colour and by dash."""
+    figure = Figure(figsize=(5.6, 2.8), layout="constrained")
+    axis = figure.subplots()
+    styles = zip((BLUE, ORANGE, GREEN, PINK, "black"), ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1))))
+    for (name, y), (color, dashes) in zip(lines.items(), styles):
+        axis.plot(x, np.asarray(y), color=color, linestyle=dashes, label=name)
+    axis.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear")
+    axis.legend(fontsize=8)
+    axis.grid(alpha=0.3)
+    return figure
+
+
+def loss_curves(history, *, log: bool = True) -> Figure:
+    """The terms of a fit's loss, step by step, and where its levels begin. history: the `FitStep`s of a `Fit`."""
+    names = dict.fromkeys(name for step in history for name in step.losses)
+    lines = {name: [step.losses.get(name, np.nan) for step in history] for name in names}
+    figure = curves(range(len(history)), lines, "step", "weighted loss", log=log)
+    for number in range(1, len(history)):
+        if history[number].level != history[number - 1].level:
+            figure.axes[0].axvline(number, color="gray", linewidth=1)
+            figure.axes[0].text(number, 1.01, " finer", transform=figure.axes[0].get_xaxis_transform(), fontsize=8)
+    return figure
+
+
+def toy_faces(faces: dict[str, np.ndarray]) -> Figure:
+    """Faces of five points (right eye, left eye, nose, right and left mouth corner), (5, 2) each, y up."""
+    figure = Figure(figsize=(1.5 * len(faces), 1.9), layout="constrained")
+    for axis, (name, points) in zip(figure.subplots(1, len(faces), squeeze=False)[0], faces.items()):
+        axis.plot(*points[[0, 1, 4, 3, 0]].T, color=BLUE, alpha=0.4)
+        axis.plot(*points[[0, 2, 1]].T, color=BLUE, alpha=0.4)
+        axis.scatter(*points.T, color=BLUE, s=14)
+        axis.set(aspect="equal", xlim=(-5.5, 5.5), ylim=(-6.5, 4.5), xticks=[], yticks=[])
+        axis.set_title(name, fontsize=9)
+    return figure
+
+
+def triangle_colors(pix_to_face: torch.Tensor) -> np.ndarray:
+    """Which triangle (H, W) is behind each pixel, as distinct colours (H, W, 3); white where there is none."""
+    palette = matplotlib.colormaps["viridis"]((pix_to_face.numpy() * 0.618) % 1)[..., :3]
+    return np.where((pix_to_face >= 0).numpy()[..., None], palette, 1.0)
+
+
+def sphere_normals(size: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Normals (size, size, 3) of a sphere that fills the picture, and where it is seen (size, size) bool."""
+    y, x = torch.meshgrid(torch.linspace(1, -1, size), torch.linspace(-1, 1, size), indexing="ij")
+    square = 1 - x.square() - y.square()
+    return torch.stack([x, y, square.clamp(min=0).sqrt()], -1), square > 0
+
+
+def lit_sphere(lighting: torch.Tensor, size: int = 96) -> np.ndarray:
+    """A white ball under spherical-harmonics light (9,) or (27,), (size, size, 3) in [0, 1]."""
+    normals, seen = sphere_normals(size)
+    shading = shade(normals[None], torch.as_tensor(lighting, dtype=torch.float32)[None])[0]
+    return np.where(seen[..., None].numpy(), shading.numpy(), 1.0)
+
+
+def signed_sphere(values: torch.Tensor, seen: torch.Tensor) -> np.ndarray:
+    """Values (H, W) on a ball in [-1, 1] as colours: purple below zero, white at zero, orange above."""
+    colors = matplotlib.colormaps["PuOr_r"]((values.numpy() + 1) / 2)[..., :3]
+    return np.where(seen[..., None].numpy(), colors, 1.0)
+
+
+def landmark_table(
+    faces: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]], *, columns: int = 4, width: float = 2.2
+) -> Figure:
+    """Photos (H, W, 3) uint8 with detected (K, 2) and projected (K, 2) landmarks in their pixels, under their names."""
+    count = -(-len(faces) // columns)
+    figure = Figure(figsize=(width * columns, (width + 0.2) * count + 0.2), layout="constrained")
+    table = figure.subplots(count, columns, squeeze=False).flatten()
+    for axis in table:
+        axis.axis("off")
+    for axis, (name, (photo, detected, projected)) in zip(table, faces.items()):
+        axis.imshow(photo)
+        axis.scatter(*detected.T, s=9, facecolors="none", edgecolors="white", linewidths=0.8, label="detected")
+        axis.scatter(*projected.T, s=4, color=ORANGE, label="projected")
+        axis.set_title(name, fontsize=8)
+    figure.legend(*table[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8)
+    return figure
+
+
+def figure_pixels(figure: Figure, *, dpi: int = 100) -> np.ndarray:
+    """A figure as (H, W, 3) uint8 RGB."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    figure.set_dpi(dpi)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()

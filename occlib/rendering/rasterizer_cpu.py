@@ -1,0 +1,231 @@
+"""The rasteriser's loops on the CPU, compiled by numba, with hand-written derivatives.
+
+A z-buffer: every triangle visits only the pixels of its bounding box. The image is cut into bands of rows, one for
+each thread. Each band goes through all the triangles in order, so no two threads write to one pixel and the outcome
+does not depend on their number. Gradients are summed in a number of bands that is fixed, for the same reason.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from occlib.rendering.kernels import bands, gradient_bands, kernel, run, thread_count
+from occlib.rendering.rasterizer import EPSILON, pixel_centres
+from occlib.rendering.topology import Topology
+
+
+class Rasterize(torch.autograd.Function):
+    """(ndc_vertices (N, V, 3), topology, image_size) -> pix_to_face, zbuf, bary_coords as in `Fragments`."""
+
+    @staticmethod
+    def forward(ctx, ndc_vertices: Tensor, mesh: Topology, image_size: int):
+        vertices = ndc_vertices.detach().contiguous()
+        shape = (len(vertices), image_size, image_size, 1)
+        pix_to_face = torch.empty(shape, dtype=torch.int64)
+        zbuf = vertices.new_empty(shape)
+        bary = vertices.new_empty((*shape, 3))
+        centres = pixel_centres(image_size, vertices)
+        arrays = [x.numpy() for x in (vertices, pix_to_face, zbuf, bary)]
+        run(
+            _rasterize_band,
+            [
+                (*(x[n] for x in arrays), mesh.faces, centres.numpy(), n * len(mesh.faces), first, last)
+                for n in range(len(vertices))
+                for first, last in bands(-(-thread_count() // len(vertices)), image_size)
+            ],
+        )
+        ctx.save_for_backward(vertices, pix_to_face, bary)
+        ctx.mesh = mesh
+        ctx.mark_non_differentiable(pix_to_face)
+        ctx.set_materialize_grads(False)
+        return pix_to_face, zbuf, bary
+
+    @staticmethod
+    def backward(ctx, _, grad_zbuf: Tensor | None, grad_bary: Tensor | None):
+        vertices, pix_to_face, bary = ctx.saved_tensors
+        if grad_zbuf is None and grad_bary is None:
+            return None, None, None
+        grad_zbuf = torch.zeros_like(bary[..., 0]) if grad_zbuf is None else grad_zbuf.contiguous()
+        grad_bary = torch.zeros_like(bary) if grad_bary is None else grad_bary.contiguous()
+        size = pix_to_face.shape[1]
+        centres = pixel_centres(size, vertices).numpy()
+        arrays = [x.numpy() for x in (vertices, pix_to_face, bary, grad_zbuf, grad_bary)]
+
+        def task(n, band, out):
+            offset = n * len(ctx.mesh.faces)
+            return (*(x[n] for x in arrays), ctx.mesh.faces, centres, offset, *band, out)
+
+        return _sum_bands(_rasterize_band_backward, task, size, torch.zeros_like(vertices)), None, None
+
+
+class Interpolate(torch.autograd.Function):
+    """(bary_coords, attributes (N, V, C), pix_to_face, topology) -> (N, H, W, C), as `rasterizer.interpolate`."""
+
+    @staticmethod
+    def forward(ctx, bary: Tensor, attributes: Tensor, pix_to_face: Tensor, mesh: Topology):
+        bary, attributes = bary.detach().contiguous(), attributes.detach().contiguous()
+        count, size = pix_to_face.shape[:2]
+        values = attributes.new_empty((count, size, size, attributes.shape[2]))
+        arrays = [x.numpy() for x in (attributes, pix_to_face, bary, values)]
+        run(
+            _interpolate_band,
+            [
+                (*(x[n] for x in arrays), mesh.faces, n * len(mesh.faces), first, last)
+                for n in range(count)
+                for first, last in bands(-(-thread_count() // count), size)
+            ],
+        )
+        ctx.save_for_backward(bary, attributes, pix_to_face)
+        ctx.mesh = mesh
+        return values
+
+    @staticmethod
+    def backward(ctx, grad_values: Tensor):
+        bary, attributes, pix_to_face = ctx.saved_tensors
+        grad_bary = torch.empty_like(bary)
+        arrays = [x.numpy() for x in (attributes, pix_to_face, bary, grad_values.contiguous(), grad_bary)]
+
+        def task(n, band, out):
+            return (*(x[n] for x in arrays), ctx.mesh.faces, n * len(ctx.mesh.faces), *band, out)
+
+        size = pix_to_face.shape[1]
+        grad_attributes = _sum_bands(_interpolate_band_backward, task, size, torch.zeros_like(attributes))
+        return grad_bary, grad_attributes, None, None
+
+
+def _sum_bands(function, task, image_size: int, out: Tensor) -> Tensor:
+    """Run `function` over bands of rows, each adding to a buffer of its own, and sum those into `out` (N, ...)."""
+    rows = gradient_bands(len(out), image_size)
+    parts = torch.zeros((len(out), len(rows), *out.shape[1:]), dtype=out.dtype)
+    run(function, [task(n, band, parts[n, b].numpy()) for n in range(len(out)) for b, band in enumerate(rows)])
+    return parts[:, 0] if len(rows) == 1 else torch.sum(parts, dim=1, out=out)
+
+
+@kernel
+def _rasterize_band(vertices, pix_to_face, zbuf, bary, faces, centres, offset, first_row, last_row):
+    size = len(centres)
+    pix_to_face[first_row:last_row] = -1
+    zbuf[first_row:last_row] = -1
+    bary[first_row:last_row] = -1
+    half = 0.5 * size
+    epsilon = vertices.dtype.type(EPSILON)
+    for f in range(len(faces)):
+        i0, i1, i2 = faces[f, 0], faces[f, 1], faces[f, 2]
+        z0, z1, z2 = vertices[i0, 2], vertices[i1, 2], vertices[i2, 2]
+        if not (z0 >= epsilon and z1 >= epsilon and z2 >= epsilon):
+            continue
+        y0, y1, y2 = vertices[i0, 1], vertices[i1, 1], vertices[i2, 1]
+        top = np.ceil((1 - max(y0, y1, y2)) * half - 0.51)
+        bottom = np.floor((1 - min(y0, y1, y2)) * half - 0.49)
+        top, bottom = max(top, first_row), min(bottom, last_row - 1)
+        if not top <= bottom:
+            continue
+        x0, x1, x2 = vertices[i0, 0], vertices[i1, 0], vertices[i2, 0]
+        left = np.ceil((1 - max(x0, x1, x2)) * half - 0.51)
+        right = np.floor((1 - min(x0, x1, x2)) * half - 0.49)
+        left, right = max(left, 0), min(right, size - 1)
+        if not left <= right:
+            continue
+        area = (x2 - x0) * (y1 - y0) - (y2 - y0) * (x1 - x0)
+        if not (epsilon < abs(area) < np.inf):
+            continue
+        area += epsilon
+        for row in range(int(top), int(bottom) + 1):
+            y = centres[row]
+            # The part of each edge function that is the same along the row.
+            a0 = (y - y1) * (x2 - x1)
+            a1 = (y - y2) * (x0 - x2)
+            a2 = (y - y0) * (x1 - x0)
+            for column in range(int(left), int(right) + 1):
+                x = centres[column]
+                w0 = ((x - x1) * (y2 - y1) - a0) / area
+                w1 = ((x - x2) * (y0 - y2) - a1) / area
+                w2 = ((x - x0) * (y1 - y0) - a2) / area
+                if w0 > 0 and w1 > 0 and w2 > 0:
+                    z = w0 * z0 + w1 * z1 + w2 * z2
+                    if pix_to_face[row, column, 0] < 0 or z < zbuf[row, column, 0]:
+                        pix_to_face[row, column, 0] = f + offset
+                        zbuf[row, column, 0] = z
+                        bary[row, column, 0, 0] = w0
+                        bary[row, column, 0, 1] = w1
+                        bary[row, column, 0, 2] = w2
+
+
+@kernel
+def _rasterize_band_backward(
+    vertices, pix_to_face, bary, grad_zbuf, grad_bary, faces, centres, offset, first_row, last_row, grad
+):
+    """With edge functions E_i, A = E_0 + E_1 + E_2 and w_i = E_i / (A + epsilon)."""
+    one, epsilon = vertices.dtype.type(1), vertices.dtype.type(EPSILON)
+    for row in range(first_row, last_row):
+        y = centres[row]
+        for column in range(len(centres)):
+            f = pix_to_face[row, column, 0] - offset
+            if f < 0:
+                continue
+            x = centres[column]
+            i0, i1, i2 = faces[f, 0], faces[f, 1], faces[f, 2]
+            x0, x1, x2 = vertices[i0, 0] - x, vertices[i1, 0] - x, vertices[i2, 0] - x
+            y0, y1, y2 = vertices[i0, 1] - y, vertices[i1, 1] - y, vertices[i2, 1] - y
+            w0, w1, w2 = bary[row, column, 0, 0], bary[row, column, 0, 1], bary[row, column, 0, 2]
+            gz = grad_zbuf[row, column, 0]
+            g0 = grad_bary[row, column, 0, 0] + gz * vertices[i0, 2]
+            g1 = grad_bary[row, column, 0, 1] + gz * vertices[i1, 2]
+            g2 = grad_bary[row, column, 0, 2] + gz * vertices[i2, 2]
+            inverse = one / ((x2 - x0) * (y1 - y0) - (y2 - y0) * (x1 - x0) + epsilon)
+            mean = g0 * w0 + g1 * w1 + g2 * w2
+            # d loss / d E_i, through w_i itself and through A.
+            e0, e1, e2 = (g0 - mean) * inverse, (g1 - mean) * inverse, (g2 - mean) * inverse
+            grad[i0, 0] += e1 * y2 - e2 * y1
+            grad[i0, 1] += e2 * x1 - e1 * x2
+            grad[i0, 2] += gz * w0
+            grad[i1, 0] += e2 * y0 - e0 * y2
+            grad[i1, 1] += e0 * x2 - e2 * x0
+            grad[i1, 2] += gz * w1
+            grad[i2, 0] += e0 * y1 - e1 * y0
+            grad[i2, 1] += e1 * x0 - e0 * x1
+            grad[i2, 2] += gz * w2
+
+
+@kernel
+def _interpolate_band(attributes, pix_to_face, bary, values, faces, offset, first_row, last_row):
+    channels = attributes.shape[1]
+    for row in range(first_row, last_row):
+        for column in range(pix_to_face.shape[1]):
+            f = pix_to_face[row, column, 0] - offset
+            if f < 0:
+                for c in range(channels):
+                    values[row, column, c] = 0
+                continue
+            i0, i1, i2 = faces[f, 0], faces[f, 1], faces[f, 2]
+            w0, w1, w2 = bary[row, column, 0, 0], bary[row, column, 0, 1], bary[row, column, 0, 2]
+            for c in range(channels):
+                values[row, column, c] = w0 * attributes[i0, c] + w1 * attributes[i1, c] + w2 * attributes[i2, c]
+
+
+@kernel
+def _interpolate_band_backward(
+    attributes, pix_to_face, bary, grad_values, grad_bary, faces, offset, first_row, last_row, grad
+):
+    channels = attributes.shape[1]
+    zero = attributes.dtype.type(0)
+    for row in range(first_row, last_row):
+        for column in range(pix_to_face.shape[1]):
+            g0 = g1 = g2 = zero
+            f = pix_to_face[row, column, 0] - offset
+            if f >= 0:
+                i0, i1, i2 = faces[f, 0], faces[f, 1], faces[f, 2]
+                w0, w1, w2 = bary[row, column, 0, 0], bary[row, column, 0, 1], bary[row, column, 0, 2]
+                for c in range(channels):
+                    g = grad_values[row, column, c]
+                    g0 += g * attributes[i0, c]
+                    g1 += g * attributes[i1, c]
+                    g2 += g * attributes[i2, c]
+                    grad[i0, c] += g * w0
+                    grad[i1, c] += g * w1
+                    grad[i2, c] += g * w2
+            grad_bary[row, column, 0, 0] = g0
+            grad_bary[row, column, 0, 1] = g1
+            grad_bary[row, column, 0, 2] = g2

@@ -1,0 +1,11 @@
+"""Interactive demos of the notebooks: sliders over functions that are tested without a browser.
+
+Each widget shows a picture with an alt text where no kernel runs: on a web page, in a repository's viewer.
+"""
+
+from occlib.widgets.face import turnable_face
+from occlib.widgets.light import light_and_pose
+from occlib.widgets.live import Live, Slider, explore
+from occlib.widgets.replay import replay
+
+__all__ = ["Live", "Slider", "explore", "light_and_pose", "replay", "turnable_face"]

@@ -1,0 +1,129 @@
+"""What a committed notebook has to be, beyond running: each rule returns its complaints, one line each."""
+
+import ast
+import re
+from collections import defaultdict
+from html.parser import HTMLParser
+from pathlib import Path
+
+MAX_BYTES = 2 * 2**20
+MIN_CHECKED_CELLS = 3
+MIN_ALT_WORDS = 3  # "figure 1" tells nobody what is to be seen
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+
+
+def run_in_order(notebook) -> list[str]:
+    """Every code cell was run once, from top to bottom: their numbers are 1, 2, 3, ..."""
+    counts = [cell.execution_count for cell in code_cells(notebook)]
+    complaints = [
+        f"code cell {number} was never run" for number, count in enumerate(counts, 1) if count is None
+    ]
+    if not complaints and counts != list(range(1, len(counts) + 1)):
+        complaints.append(f"cells were run out of order: {counts}")
+    return complaints
+
+
+def no_errors(notebook) -> list[str]:
+    return [
+        f"code cell {number} ended with {output.ename}"
+        for number, cell in enumerate(code_cells(notebook), 1)
+        for output in cell.outputs
+        if output.output_type == "error"
+    ]
+
+
+def alt_texts(notebook) -> list[str]:
+    """Every picture, in text or output, says in words what is to be seen.
+
+    Counted are Markdown images, <img> in Markdown and HTML outputs, and outputs of type image/*, whose alt
+    text is in the output's metadata, as IPython.display.Image(alt=...) puts it there.
+    """
+    complaints = []
+    for number, cell in enumerate(notebook.cells, 1):
+        alts = []
+        if cell.cell_type == "markdown":
+            alts += re.findall(r"!\[(.*?)\]", cell.source, re.DOTALL)
+            alts += _html_alts(cell.source)
+        for output in cell.get("outputs", []):
+            data, metadata = output.get("data", {}), output.get("metadata", {})
+            alts += _html_alts(data.get("text/html", ""))
+            alts += [metadata.get(kind, {}).get("alt", "") for kind in data if kind.startswith("image/")]
+        complaints += [
+            f"cell {number} has a picture with the alt text {alt!r}"
+            for alt in alts
+            if len(alt.split()) < MIN_ALT_WORDS
+        ]
+    return complaints
+
+
+def no_widget_state(notebook) -> list[str]:
+    return (
+        ["the state of widgets is stored: run `python -m occlib.course execute`"]
+        if "widgets" in notebook.metadata
+        else []
+    )
+
+
+def enough_checks(notebook) -> list[str]:
+    """nbval compares the output of at least three cells, and each of those has one."""
+    checked = [cell for cell in code_cells(notebook) if "# NBVAL_CHECK_OUTPUT" in cell.source]
+    complaints = [
+        f"a cell with NBVAL_CHECK_OUTPUT has no output: {cell.source[:40]!r}"
+        for cell in checked
+        if not cell.outputs
+    ]
+    if len(checked) < MIN_CHECKED_CELLS:
+        complaints.append(
+            f"{len(checked)} cells have # NBVAL_CHECK_OUTPUT, at least {MIN_CHECKED_CELLS} needed"
+        )
+    return complaints
+
+
+def small(path: Path) -> list[str]:
+    size = path.stat().st_size
+    return (
+        [f"{path.name} has {size / 2**20:.1f} MiB, at most {MAX_BYTES / 2**20:.0f}"]
+        if size > MAX_BYTES
+        else []
+    )
+
+
+def defined_once(notebooks: dict) -> list[str]:
+    """No function or class is defined in two of `notebooks`, by name: what two need belongs in occlib."""
+    homes = defaultdict(set)
+    for name, notebook in notebooks.items():
+        for cell in code_cells(notebook):
+            for node in ast.parse(_without_magics(cell.source)).body:
+                if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+                    homes[node.name].add(name)
+    return [
+        f"{function} is defined in {' and '.join(sorted(names))}"
+        for function, names in homes.items()
+        if len(names) > 1
+    ]
+
+
+class _Images(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.alts = []
+
+    def handle_starttag(self, tag, attributes):
+        if tag == "img":
+            self.alts.append(dict(attributes).get("alt") or "")
+
+
+def _html_alts(html: str) -> list[str]:
+    parser = _Images()
+    parser.feed("".join(html))
+    return parser.alts
+
+
+def _without_magics(source: str) -> str:
+    """Python that can be parsed: lines with %magics or !commands become `pass`, cell magics nothing."""
+    if source.startswith("%%"):
+        return ""
+    return re.sub(r"^(\s*)[%!].*$", r"\1pass", source, flags=re.MULTILINE)
