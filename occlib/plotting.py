@@ -107,8 +107,8 @@ def portrait(
 
 @torch.no_grad()
 def mesh_portrait(vertices, faces, albedo, *, angles=(0.0, 0.0, 0.0), lighting=SOFT_LIGHT, size=160) -> np.ndarray:
-    """A head (1, V, 3) in mm with albedo (1, V, 3) on white, (size, size, 3) in [0, 1]; 250 mm fill the picture."""
-    pose = vertices.new_tensor([[*angles, size / 250, 0.5 * size, 0.46 * size]])
+    """A head (1, V, 3) in mm with albedo (1, V, 3) on white, (size, size, 3) in [0, 1]; 265 mm fill the picture."""
+    pose = vertices.new_tensor([[*angles, size / 265, 0.5 * size, 0.46 * size]])
     return over(render(vertices, faces, albedo, lighting, Camera(pose, size), size), np.ones((size, size, 3)))
 
 
@@ -238,7 +238,8 @@ def landmark_table(
         axis.scatter(*detected.T, s=9, facecolors="none", edgecolors="white", linewidths=0.8, label="detected")
         axis.scatter(*projected.T, s=4, color=ORANGE, label="projected")
         axis.set_title(name, fontsize=8)
-    figure.legend(*table[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8)
+    labels = table[0].get_legend_handles_labels()
+    figure.legend(*labels, loc="outside lower center", ncols=2, fontsize=8, facecolor="0.3", labelcolor="white")
     return figure
 
 

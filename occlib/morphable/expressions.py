@@ -1,10 +1,11 @@
-"""Random facial expressions as weights of semantic units, the way faces move: few units at once, sides alike."""
+"""Random facial expressions as weights of semantic units: few at once, both sides alike."""
 
 import numpy as np
 
 # Opposite movements of the same part: of each pair the weaker one is left out.
 _EXCLUDES = [
-    ("jawOpen", "jawDrop"), ("jawLeft", "jawRight"), ("mouthLeft", "mouthRight"), ("mouthPucker", "mouthFunnel"),
+    ("jawOpen", "jawDrop"), ("jawLeft", "jawRight"), ("mouthLeft", "mouthRight"),
+    ("mouthPucker", "mouthFunnel"),
     *((f"eyeLook{a}{side}", f"eyeLook{b}{side}") for a, b in (("Up", "Down"), ("In", "Out"))
       for side in ("Left", "Right")),
     *((f"eyeWide{side}", f"eyeBlink{side}") for side in ("Left", "Right")),
@@ -15,10 +16,12 @@ _GAZE_TWIN = {"eyeLookIn": "eyeLookOut", "eyeLookOut": "eyeLookIn"}  # both eyes
 
 
 def sample_expression_units(names: tuple[str, ...], count: int, rng: np.random.Generator) -> np.ndarray:
-    """(count, len(names)) float32 weights in [0, 1] of the semantic units `names` (`MorphableModel.unit_names`).
+    """(count, len(names)) float32 weights in [0, 1] of the semantic units `names`
+    (`MorphableModel.unit_names`).
 
-    About a fifth of the faces are nearly neutral. Otherwise each unit moves with probability 0.15, its twin on the
-    other side nearly as much (eyes turn together); mouthClose stays below jawOpen; opposites exclude each other.
+    About a fifth of the faces are nearly neutral. Otherwise each unit moves with probability 0.15, its twin
+    on the other side nearly as much (eyes turn together); mouthClose stays below jawOpen; opposites exclude
+    each other.
     """
     column = {name: k for k, name in enumerate(names)}
     strength = rng.beta(1.2, 1.8, (count, len(names)))
@@ -37,6 +40,7 @@ def sample_expression_units(names: tuple[str, ...], count: int, rng: np.random.G
     for a, b in _EXCLUDES:
         weaker = np.where(weights[:, column[a]] < weights[:, column[b]], column[a], column[b])
         weights[np.arange(count), weaker] = 0.0
-    closing = np.where(rng.random(count) < 0.3, rng.random(count), 0.0)  # lips that stay together as the jaw drops
+    # Lips may stay together while the jaw drops.
+    closing = np.where(rng.random(count) < 0.3, rng.random(count), 0.0)
     weights[:, column["mouthClose"]] = closing * weights[:, column["jawOpen"]]
     return weights.astype(np.float32)

@@ -21,16 +21,18 @@ class MorphableModel(nn.Module):
 
         S = S_mean + A_id alpha + B_exp beta,    T = T_mean + B_te beta_te
 
-    Millimetres, x to the viewer's right, y up, z to the viewer; the origin lies midway between the eyeballs, inside
-    the head. Coefficients are in standard deviations: all zero is the mean, neutral face.
+    Millimetres, x to the viewer's right, y up, z to the viewer; the origin lies midway between the eyeballs,
+    inside the head. Coefficients are in standard deviations: all zero is the mean, neutral face.
 
-    The open model evaluates its bases on a coarse mesh (Vc vertices) and refines the result with one Catmull-Clark
-    step, a sparse matrix (V, Vc): a quarter of the numbers have to be read. Bases lie in memory as (K, 3 Vc), so
-    that a product with (N, K) reads each row in one sweep. Models without subdivision have Vc = V.
+    The open model evaluates its bases on a coarse mesh (Vc vertices) and refines the result with one
+    Catmull-Clark step, a sparse matrix (V, Vc): a quarter of the numbers have to be read. Bases lie in
+    memory as (K, 3 Vc), so that a product with (N, K) reads each row in one sweep. Models without
+    subdivision have Vc = V.
 
-    Attributes: faces (F, 3) int64, counter-clockwise from outside; landmark_indices (68,); regions (V,) int64,
-    indices into region_names; symmetry (V,) the vertex on the other side of the face; uv (T, 2) in [0, 1], v up;
-    uv_faces (F, 3); unit_names: what the semantic expression units are called (empty: the model has none).
+    Attributes: faces (F, 3) int64, counter-clockwise from outside; landmark_indices (68,); regions (V,)
+    int64, indices into region_names; symmetry (V,) the vertex on the other side of the face; uv (T, 2) in
+    [0, 1], v up; uv_faces (F, 3); unit_names: what the semantic expression units are called (empty: the
+    model has none).
     """
 
     def __init__(self, arrays: FaceModelArrays):
@@ -61,7 +63,7 @@ class MorphableModel(nn.Module):
         self._register_subdivision(arrays)
 
     def _register_subdivision(self, arrays: FaceModelArrays) -> None:
-        """Keep the subdivision S and its transpose in compressed rows: the backward pass is a product with S^T."""
+        """Keep S and its transpose in compressed rows: the backward pass is a product with S^T."""
         self.subdivided = arrays.subdivision is not None
         if not self.subdivided:
             return
@@ -77,11 +79,13 @@ class MorphableModel(nn.Module):
     ) -> MorphableModel:
         """Read a model: "open" (ours), or the path of a file in one of three layouts.
 
-        `.safetensors` (ours), `.mat` (Basel Face Model 2009 as Deep3DFaceRecon's BFM_model_front.mat), `.h5` (Basel
-        Face Model 2017 or 2019). Raises MissingAssetError or FaceModelError and says where to get the real files.
+        `.safetensors` (ours), `.mat` (Basel Face Model 2009 as Deep3DFaceRecon's BFM_model_front.mat), `.h5`
+        (Basel Face Model 2017 or 2019). Raises MissingAssetError or FaceModelError and says where to get the
+        real files.
         """
-        file = assets.path("face_model/open.safetensors", recipe=OPEN_RECIPE) if source == "open" else Path(source)
-        return cls(read_face_model(file)).to(device=device, dtype=dtype)
+        if source == "open":
+            source = assets.path("face_model/open.safetensors", recipe=OPEN_RECIPE)
+        return cls(read_face_model(Path(source))).to(device=device, dtype=dtype)
 
     @property
     def n_identity(self) -> int:
@@ -96,13 +100,13 @@ class MorphableModel(nn.Module):
         return len(self.albedo_basis)
 
     def shape(self, identity: torch.Tensor, expression: torch.Tensor) -> torch.Tensor:
-        """Vertices (N, V, 3) in mm of faces with identity alpha (N, 80) and expression beta (N, 64), Eq. 9."""
+        """Vertices (N, V, 3) in mm for identity alpha (N, 80) and expression beta (N, 64), Eq. 9."""
         coarse = torch.addmm(self.shape_mean.reshape(-1), identity, self.identity_basis)
         coarse = torch.addmm(coarse, expression, self.expression_basis)
         return self.subdivide(coarse.reshape(len(coarse), -1, 3))
 
     def albedo(self, texture: torch.Tensor) -> torch.Tensor:
-        """Albedo (N, V, 3), sRGB-encoded, of beta_te (N, 80), Eq. 9. In [0, 1] for likely faces; not clamped."""
+        """Albedo (N, V, 3), sRGB, for texture beta_te (N, 80), Eq. 9. Not clamped to [0, 1]."""
         change = texture @ self.albedo_basis
         return self.albedo_mean + self.subdivide(change.reshape(len(texture), -1, 3))
 

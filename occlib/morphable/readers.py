@@ -1,7 +1,8 @@
 """Read face models from files: ours, and the Basel Face Models that a user has registered for.
 
-Every reader ends in the same conventions: millimetres, y up, z to the viewer, origin midway between the eyeballs,
-bases in standard deviations and cut to 80 / 64 / 80, albedo in [0, 1], faces counter-clockwise from outside.
+Every reader ends in the same conventions: millimetres, y up, z to the viewer, origin midway between the
+eyeballs, bases in standard deviations and cut to 80 / 64 / 80, albedo in [0, 1], faces counter-clockwise
+from outside.
 """
 
 from __future__ import annotations
@@ -63,8 +64,8 @@ class FaceModelArrays:
 def read_face_model(file: Path) -> FaceModelArrays:
     """Read `file` by its suffix: `.safetensors`, `.mat` or `.h5`.
 
-    Raises MissingAssetError when it is not there and FaceModelError when its layout is another; both say where to
-    get the right file.
+    Raises MissingAssetError when it is not there and FaceModelError when its layout is another; both say
+    where to get the right file.
     """
     readers = {".safetensors": read_open, ".mat": read_bfm2009, ".h5": read_bfm2017}
     if file.suffix not in readers:
@@ -81,26 +82,26 @@ def read_face_model(file: Path) -> FaceModelArrays:
 def read_open(file: Path) -> FaceModelArrays:
     """Our own layout, written by `assets/recipes/bake_face_model.py`."""
     with safe_open(file, "np") as stored:
-        header = stored.metadata()
+        header = json.loads(stored.metadata()["face_model"])
         tensors = {name: stored.get_tensor(name) for name in stored.keys()}
     rows = tensors.pop("subdivision_rows")
     subdivision = sparse.csr_matrix(
         (tensors.pop("subdivision_values"), tensors.pop("subdivision_columns"), rows),
         shape=(len(rows) - 1, len(tensors["shape_mean"])))
     return FaceModelArrays(
-        name=header["name"], region_names=tuple(json.loads(header["region_names"])),
-        unit_names=tuple(json.loads(header["unit_names"])), subdivision=subdivision, **tensors)
+        name=header["name"], region_names=tuple(header["region_names"]),
+        unit_names=tuple(header["unit_names"]), subdivision=subdivision, **tensors)
 
 
 def read_bfm2009(file: Path) -> FaceModelArrays:
     """Basel Face Model 2009 with expressions as Deep3DFaceRecon writes it, `BFM_model_front.mat`.
 
-    meanshape, meantex (1, 3V); idBase (3V, 80), exBase (3V, 64), texBase (3V, 80), already times their standard
-    deviations; tri (F, 3) and keypoints (1, 68) count from 1. Decimetres; texture in [0, 255].
-    P. Paysan et al., "A 3D Face Model for Pose and Illumination Invariant Face Recognition", AVSS 2009; expressions
-    by Y. Guo et al., "CNN-based Real-time Dense Face Reconstruction", TPAMI 2018.
+    meanshape, meantex (1, 3V); idBase (3V, 80), exBase (3V, 64), texBase (3V, 80), already times their
+    standard deviations; tri (F, 3) and keypoints (1, 68) count from 1. Decimetres; texture in [0, 255].
+    P. Paysan et al., "A 3D Face Model for Pose and Illumination Invariant Face Recognition", AVSS 2009;
+    expressions by Y. Guo et al., "CNN-based Real-time Dense Face Reconstruction", TPAMI 2018.
     """
-    from scipy.io import loadmat, matlab  # imported here, as h5py and cKDTree below: the open model needs none
+    from scipy.io import loadmat, matlab  # here, as h5py and cKDTree below: the open model needs none of them
 
     try:
         mat = loadmat(file)
@@ -120,11 +121,12 @@ def read_bfm2009(file: Path) -> FaceModelArrays:
 
 
 def read_bfm2017(file: Path) -> FaceModelArrays:
-    """Basel Face Model 2017 or 2019, `.h5` (T. Gerig et al., "Morphable Face Models - An Open Framework", FG 2018).
+    """Basel Face Model 2017 or 2019, `.h5` (T. Gerig et al., "Morphable Face Models - An Open Framework", FG
+    2018).
 
-    {shape, expression, color}/model/{mean (3V,), pcaBasis (3V, K), pcaVariance (K,)}, shape/representer/cells (3, F),
-    metadata/landmarks/json. Millimetres; colour in [0, 1]. The file names 17 of the 68 landmarks; the others are
-    carried over from our model's mean face.
+    {shape, expression, color}/model/{mean (3V,), pcaBasis (3V, K), pcaVariance (K,)},
+    shape/representer/cells (3, F), metadata/landmarks/json. Millimetres; colour in [0, 1]. The file names 17
+    of the 68 landmarks; the others are carried over from our model's mean face.
     """
     import h5py
 
@@ -133,7 +135,8 @@ def read_bfm2017(file: Path) -> FaceModelArrays:
         def component(group, count):
             model = stored[group]["model"]
             variance = np.asarray(model["pcaVariance"])[:count]
-            return np.asarray(model["mean"]).reshape(-1, 3), (model["pcaBasis"][:, :count] * np.sqrt(variance)).T
+            basis = model["pcaBasis"][:, :count] * np.sqrt(variance)
+            return np.asarray(model["mean"]).reshape(-1, 3), basis.T
 
         mean, identity = component("shape", N_IDENTITY)
         expression_mean, expression = component("expression", N_EXPRESSION)
@@ -182,6 +185,7 @@ def _basel(name, mean, identity, expression, albedo_mean, albedo, faces, landmar
     uv = np.column_stack([np.arctan2(mean[:, 0], mean[:, 2] + 40), mean[:, 1]])
     uv = (uv - uv.min(axis=0)) / np.ptp(uv, axis=0)
     return FaceModelArrays(
-        name=name, shape_mean=mean, identity_basis=identity, expression_basis=expression, albedo_mean=albedo_mean,
-        albedo_basis=albedo, faces=faces, landmarks=landmarks, regions=np.zeros(vertices, dtype=np.int64),
-        symmetry=cKDTree(mean).query(mean * [-1, 1, 1])[1], uv=uv, uv_faces=faces)
+        name=name, shape_mean=mean, identity_basis=identity, expression_basis=expression,
+        albedo_mean=albedo_mean, albedo_basis=albedo, faces=faces, landmarks=landmarks,
+        regions=np.zeros(vertices, dtype=np.int64), symmetry=cKDTree(mean).query(mean * [-1, 1, 1])[1],
+        uv=uv, uv_faces=faces)

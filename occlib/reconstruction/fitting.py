@@ -32,8 +32,8 @@ from occlib.rendering import LAMBERT, Camera, Rendering, render, scaled_orthogra
 
 FACE_REGIONS = ("skin", "brows", "eyes", "nose", "lips")
 """What Eq. 11 compares: the five parts of §3.1. Scalp, ears and neck wear hair and clothes in photos."""
-PIXEL_SD = 0.05
-"""Colour difference between a photo and the best rendering of it that is taken as noise, RGB in [0, 1]."""
+LEAST_PIXEL_SD = 0.02
+"""Colour difference between a photo and a rendering, RGB in [0, 1], that is noise even when the face fits."""
 LIGHT_SD = 0.5
 """Prior standard deviation of the lighting's bands 1 and 2; the brightness (band 0) is free."""
 
@@ -44,12 +44,11 @@ class FitSettings:
 
     gauss_newton: (blur of the photo in pixels, every how many-th vertex, steps) from coarse to fine.
     levels: (image size in pixels, Adam steps at most) through the renderer. learning_rate: in posterior
-    standard deviations a step. lambda_pixel, lambda_features: Eqs. 11 and 12. lambda_prior: weight of landmarks and
-    statistical prior against the pixels there; in Gauss-Newton `pixel_information` has that part: how many
-    independent colour measurements a face is worth, since neighbouring pixels err together. identity_sd,
-    expression_sd: prior standard deviations of the coefficients. robust: estimate per-pixel weights, anew every
-    `update_weights_every` steps. patience: a level ends when its loss has not fallen by `tolerance`
-    (relative) for that many steps.
+    standard deviations a step. lambda_pixel, lambda_features: Eqs. 11 and 12. pixel_information: how many
+    independent colour measurements a face is worth, since neighbouring pixels err together; weighs the pixels against
+    landmarks and prior. identity_sd, expression_sd: prior standard deviations of the coefficients.
+    robust: estimate per-pixel weights, anew every `update_weights_every` steps. patience: a level ends
+    when its loss has not fallen by `tolerance` (relative) for that many steps.
     """
 
     gauss_newton: tuple[tuple[float, int, int], ...] = ((3.0, 2, 2), (1.5, 2, 3), (0.75, 2, 3))
@@ -57,8 +56,7 @@ class FitSettings:
     learning_rate: float = 0.05
     lambda_pixel: float = LAMBDA_PIXEL
     lambda_features: float = 0.0
-    lambda_prior: float = 4e-5
-    pixel_information: float = 3000.0
+    pixel_information: float = 500.0
     identity_sd: float = 1.0
     expression_sd: float = 1.0
     robust: bool = True
@@ -138,6 +136,7 @@ class Fitter:
         self.size = photo.shape[-1]
         self.visible = torch.ones_like(photo[:, :1]) if mask is None else 1 - mask
         self.weights, self.occluded = self.visible, 1 - self.visible
+        self.pixel_sd = 0.1
         self.history: list[FitStep] = []
         self.term, self.bases = _knowledge(model)
         self.detected = points[self.term.points][None, :, :2].to(photo)
@@ -188,7 +187,10 @@ class Fitter:
             residual, jacobian = linearise_photo(photo, coefficients, camera, chosen, self.model, self.bases)
 
             counts = sample(weights, camera.project(vertices[:, chosen])[..., :2])[0, 0]  # (n,)
-            information = self.settings.pixel_information / (len(chosen) * PIXEL_SD**2)
+            # What the best face so far cannot explain is noise: photos stray further from the model than drawings.
+            variance = (counts[:, None] * residual.square()).sum() / (3 * counts.sum()).clamp(min=1)
+            self.pixel_sd = max(variance.sqrt().item(), LEAST_PIXEL_SD)
+            information = self.settings.pixel_information / (len(chosen) * self.pixel_sd**2)
             weighted = (jacobian * (information * counts[:, None])).flatten(1)
             hessian = weighted @ jacobian.flatten(1).T + self.precision.diag()
             gradient = weighted @ residual.flatten() + self.precision * vector[0]
@@ -244,15 +246,20 @@ class Fitter:
             self.progress(self.history[-1])
 
     def _losses(self, photo, rendering, weights, vertices, coefficients, camera) -> dict[str, torch.Tensor]:
-        """The terms of L_3D, already multiplied by their lambdas; each a scalar tensor."""
+        """The terms of L_3D, already multiplied by their lambdas; each a scalar tensor.
+
+        The lambda of landmarks and prior follows from what the pixels are worth, as in Gauss-Newton: distances
+        of colours count lambda_6 / (sqrt(3) sd) each, and there are `pixel_information` of them.
+        """
         settings = self.settings
+        lambda_prior = settings.lambda_pixel * 3**0.5 * self.pixel_sd / settings.pixel_information
         residual = self.term.residual(vertices[:, self.term.vertices], self.detected, camera)
         expression = coefficients.expression / settings.expression_sd
         prior = prior_loss(coefficients.identity / settings.identity_sd, expression, coefficients.texture)
         losses = {
             "pixel": settings.lambda_pixel * pixel_loss(photo, rendering.image, weights)[0],
-            "landmarks": settings.lambda_prior * 0.5 * (residual @ self.whitening.T).square().sum(),
-            "prior": settings.lambda_prior * prior[0],
+            "landmarks": lambda_prior * 0.5 * (residual @ self.whitening.T).square().sum(),
+            "prior": lambda_prior * prior[0],
         }
         if settings.lambda_features and self.features is not None:
             # The photo stands where nothing is rendered: G should compare faces, not backgrounds.
@@ -306,11 +313,10 @@ class Fitter:
         basis = self.bases.texture[:, chosen]  # (80, n, 3)
 
         texture = mean.new_zeros(n_tex)
-        information = self.settings.pixel_information / (len(chosen) * PIXEL_SD**2)
         light_prior = self.precision[-15:-6]
         for _ in range(iterations):
             albedo = mean + torch.einsum("k,knc->nc", texture, basis)
-            row = information * weights
+            row = self.settings.pixel_information / (len(chosen) * self.pixel_sd**2) * weights
             by_light = albedo[:, :, None] * bands[:, None]  # (n, 3, 9)
             lighting = _ridge(by_light, colors, row, light_prior)
             shading = bands @ lighting
@@ -318,8 +324,9 @@ class Fitter:
             texture = _ridge(by_texture, colors - mean * shading[:, None], row, mean.new_ones(n_tex))
             residual = colors - (mean + torch.einsum("k,knc->nc", texture, basis)) * shading[:, None]
             error = residual.square().mean(1).sqrt()
+            scale = (1.5 * error.median()).clamp(min=LEAST_PIXEL_SD)
+            self.pixel_sd = scale.item()
             if self.settings.robust:
-                scale = (1.5 * error.median()).clamp(min=PIXEL_SD)
                 weights = torch.exp(-0.5 * (error / scale) ** 2) * uncovered
         return torch.cat([texture, lighting])
 

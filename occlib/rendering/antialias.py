@@ -1,9 +1,9 @@
 """Antialiasing of outlines, which is also what makes a rendering differentiable where it matters most.
 
-A rasteriser decides pixel by pixel, so moving an outline by less than a pixel changes nothing and its gradient is zero.
-Here every edge of the mesh that lies on an outline is walked along its longer axis, row by row (or column by column).
-Where it passes between the centres of two neighbouring pixels, at the distance u from the centre of the inner one, we
-know how much of each pixel the surface covers:
+A rasteriser decides pixel by pixel, so moving an outline by less than a pixel changes nothing and its
+gradient is zero. Here every edge of the mesh that lies on an outline is walked along its longer axis, row by
+row (or column by column). Where it passes between the centres of two neighbouring pixels, at the distance u
+from the centre of the inner one, we know how much of each pixel the surface covers:
 
          inner centre     edge      outer centre         outer += c(u - 1/2) (inner - outer)
               o ----------/----------- o                 inner += c(1/2 - u) (outer - inner)
@@ -11,20 +11,23 @@ know how much of each pixel the surface covers:
 
     c(x) = integral of clamp(x + m y, 0, 1) over -1/2 < y < 1/2, for an edge of slope m, |m| <= 1
 
-which is what a straight edge covers of the pixel beyond the border between the two. The sum over both pixels changes by
-(inner - outer) du, as the true area does. Blending pixel pairs is the idea of Laine et al. 2020, "Modular Primitives for
-High-Performance Differentiable Rendering". They look for the edge among those of the triangles seen in the two pixels,
-which on a mesh as dense as a face misses most of them; hence the walk along the edges.
+which is what a straight edge covers of the pixel beyond the border between the two. The sum over both pixels
+changes by (inner - outer) du, as the true area does. Blending pixel pairs is the idea of Laine et al. 2020,
+"Modular Primitives for High-Performance Differentiable Rendering". They look for the edge among those of the
+triangles seen in the two pixels, which on a mesh as dense as a face misses most of them; hence the walk along
+the edges.
 
-The derivative with respect to u is one of the picture that we approximate, not of the blend: what an outline sweeps over
-has the colour of the surface at the edge, and that is extrapolated from the inner pixel and the one behind it. Taking
-the inner pixel's colour instead doubles the error of a translation's gradient, since shading is steepest at outlines.
+The derivative with respect to u is one of the picture that we approximate, not of the blend: what an outline
+sweeps over has the colour of the surface at the edge, and that is extrapolated from the inner pixel and the
+one behind it. Taking the inner pixel's colour instead doubles the error of a translation's gradient, since
+shading is steepest at outlines.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -35,8 +38,8 @@ from occlib.rendering.topology import topology
 def antialias(image: Tensor, fragments: Fragments) -> Tensor:
     """Blend the pixel pairs that outlines pass between; gradients flow to `image` and to the vertices drawn.
 
-    The z-buffer decides which edges are seen: the outer pixel must lie behind the edge and behind the inner pixel. Where
-    several edges pass between the same two pixels the outermost counts.
+    The z-buffer decides which edges are seen: the outer pixel must lie behind the edge and behind the inner
+    pixel. Where several edges pass between the same two pixels the outermost counts.
 
     image: (N, C, H, W), any number of channels (colours, alpha, ...). Returns the same shape.
     """
@@ -57,7 +60,7 @@ def antialias_torch(image: Tensor, fragments: Fragments) -> Tensor:
     size = image.shape[-1]
     seen = fragments.pix_to_face >= 0
     depth = torch.where(seen, fragments.zbuf, torch.inf).detach().reshape(len(image), -1)
-    edges = torch.from_numpy(topology(fragments.faces).edges).to(image.device, torch.int64)
+    edges = torch.from_numpy(topology(fragments.faces).edges.astype(np.int64)).to(image.device)
     results = []
     for n in range(len(image)):
         colours = image[n].flatten(1).t()  # (H W, C)
@@ -79,8 +82,9 @@ def antialias_torch(image: Tensor, fragments: Fragments) -> Tensor:
 
 
 class _Pairs(NamedTuple):
-    """Pixel pairs that an outline passes between, (P,) each: flat indices of both pixels and of the one behind the inner
-    (or the inner again where that is not of the same surface), u and the edge's slope |m|."""
+    """Pixel pairs that an outline passes between, (P,) each: flat indices of both pixels and of the one
+    behind the inner (or the inner again where that is not of the same surface), u and the edge's slope
+    |m|."""
 
     inner: Tensor
     outer: Tensor
@@ -101,9 +105,11 @@ def _in_pixels(ndc_vertices: Tensor, size: int) -> Tensor:
 
 
 def _crossings(vertices: Tensor, edges: Tensor, depth: Tensor, size: int, transposed: bool) -> _Pairs:
-    """Crossings of mostly vertical outline edges with the rows of pixel centres (or of horizontal ones with columns).
+    """Crossings of mostly vertical outline edges with the rows of pixel centres (or of horizontal ones with
+    columns).
 
-    vertices: (V, 3) x, y in pixels, depth; edges: (E, 4) as in `Topology`; depth: (H W,), infinite where nothing is.
+    vertices: (V, 3) x, y in pixels, depth; edges: (E, 4) as in `Topology`; depth: (H W,), infinite where
+    nothing is.
     """
     if transposed:
         vertices = vertices[:, [1, 0, 2]]
@@ -114,10 +120,11 @@ def _crossings(vertices: Tensor, edges: Tensor, depth: Tensor, size: int, transp
         offset = vertices[corner] - a
         return (d[:, 0] * offset[:, 1] - d[:, 1] * offset[:, 0]).detach()
 
-    side0 = side(edges[:, 2])
-    side1 = torch.where(edges[:, 3] < 0, side0, side(edges[:, 3]))
+    side0, side1 = side(edges[:, 2]), side(edges[:, 3])
     # On an outline both faces lie on the same side of the edge; zero is a face seen exactly edge-on.
-    outline = (side0 * side1 >= 0) & ((side0 != 0) | (side1 != 0)) & (a[:, 2] >= EPSILON) & (b[:, 2] >= EPSILON)
+    outline = (
+        (side0 * side1 >= 0) & ((side0 != 0) | (side1 != 0)) & (a[:, 2] >= EPSILON) & (b[:, 2] >= EPSILON)
+    )
     steep = d[:, 1].abs() > d[:, 0].abs() if transposed else d[:, 1].abs() >= d[:, 0].abs()
     chosen = torch.nonzero(outline & steep)[:, 0]
     a, b, d = a[chosen], b[chosen], d[chosen]

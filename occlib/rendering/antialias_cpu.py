@@ -19,13 +19,18 @@ class Antialias(torch.autograd.Function):
         image, vertices = image.detach().contiguous(), ndc_vertices.detach().contiguous()
         count, size = image.shape[:2]
         blended = image.clone()
-        arrays = [x.numpy() for x in (vertices, pix_to_face, zbuf.detach(), image, blended)]
-        # At most one crossing between two neighbouring pixels: (edge, inner, outer, behind) and (u, s, slope) of each.
+        flat = [x.flatten(1, 2) for x in (image, blended)]
+        arrays = [x.numpy() for x in (vertices, pix_to_face.flatten(1), zbuf.detach().flatten(1), *flat)]
+        # At most one crossing between two neighbouring pixels: (edge, inner, outer, behind) and (u, s, slope)
+        # of each.
         room = 2 * size * size
-        pixels = np.empty((count, room, 4), np.int32)
+        pixels = np.empty((count, room, 4), np.uint32)
         places = np.empty((count, room, 3), np.float64)
+        # Which of them lies between a pixel and its right neighbour, and between it and its lower one.
+        crossing = np.full((count, 2, size * size), -1, np.int32)
         found = np.zeros((count, 1), np.int64)
-        run(_blend, [(*(x[n] for x in arrays), mesh.edges, pixels[n], places[n], found[n]) for n in range(count)])
+        arrays = [*arrays, crossing, pixels, places, found]
+        run(_blend, [(*(x[n] for x in arrays), mesh.edges, size) for n in range(count)])
         ctx.crossings = [(pixels[n, :k].copy(), places[n, :k].copy()) for n, k in enumerate(found[:, 0])]
         ctx.save_for_backward(image, vertices)
         ctx.mesh = mesh
@@ -36,10 +41,14 @@ class Antialias(torch.autograd.Function):
         image, vertices = ctx.saved_tensors
         grad_blended = grad_blended.contiguous()
         grad_image, grad_vertices = grad_blended.clone(), torch.zeros_like(vertices)
-        arrays = [x.numpy() for x in (image, vertices, grad_blended, grad_image, grad_vertices)]
+        flat = [x.flatten(1, 2) for x in (image, grad_blended, grad_image)]
+        arrays = [x.numpy() for x in (*flat, vertices, grad_vertices)]
         run(
             _blend_backward,
-            [(*(x[n] for x in arrays), ctx.mesh.edges, *ctx.crossings[n]) for n in range(len(image))],
+            [
+                (*(x[n] for x in arrays), *ctx.crossings[n], ctx.mesh.edges, image.shape[1])
+                for n in range(len(image))
+            ],
         )
         return grad_image, grad_vertices, None, None, None
 
@@ -55,14 +64,8 @@ def _covered(x, slope):
 
 
 @kernel
-def _blend(vertices, pix_to_face, zbuf, image, blended, edges, pixels, places, found):
-    size, channels = image.shape[0], image.shape[2]
+def _blend(vertices, seen, depth, image, blended, crossing, pixels, places, found, edges, size):
     half = 0.5 * size
-    depth = zbuf.reshape(-1)
-    seen = pix_to_face.reshape(-1)
-    colours, out = image.reshape(-1, channels), blended.reshape(-1, channels)
-    # Which crossing lies between a pixel and its right neighbour, and between it and its lower one.
-    crossing = np.full((2, size * size), -1, np.int32)
     count = 0
     for e in range(len(edges)):
         i0, i1, i2, i3 = edges[e, 0], edges[e, 1], edges[e, 2], edges[e, 3]
@@ -70,7 +73,7 @@ def _blend(vertices, pix_to_face, zbuf, image, blended, edges, pixels, places, f
         x1, y1, z1 = vertices[i1, 0], vertices[i1, 1], vertices[i1, 2]
         dx, dy = x0 - x1, y0 - y1  # in pixels x and y point the other way
         side0 = dy * (vertices[i2, 0] - x0) - dx * (vertices[i2, 1] - y0)
-        side1 = dy * (vertices[i3, 0] - x0) - dx * (vertices[i3, 1] - y0) if i3 >= 0 else side0
+        side1 = dy * (vertices[i3, 0] - x0) - dx * (vertices[i3, 1] - y0)
         side = side0 + side1
         # On an outline both faces lie on the same side of the edge; zero is a face seen exactly edge-on.
         if not (side0 * side1 >= 0 and side != 0 and z0 >= EPSILON and z1 >= EPSILON):
@@ -114,29 +117,28 @@ def _blend(vertices, pix_to_face, zbuf, image, blended, edges, pixels, places, f
         inner, outer, u, slope = pixels[k, 1], pixels[k, 2], places[k, 0], places[k, 2]
         gain, _ = _covered(u - 0.5, slope)
         loss, _ = _covered(0.5 - u, slope)
-        for c in range(channels):
-            difference = colours[inner, c] - colours[outer, c]
-            out[outer, c] += gain * difference
-            out[inner, c] -= loss * difference
+        for c in range(image.shape[1]):
+            difference = image[inner, c] - image[outer, c]
+            blended[outer, c] += gain * difference
+            blended[inner, c] -= loss * difference
 
 
 @kernel
-def _blend_backward(image, vertices, grad_blended, grad_image, grad_vertices, edges, pixels, places):
-    size, channels = image.shape[0], image.shape[2]
-    colours, grad_in = image.reshape(-1, channels), grad_image.reshape(-1, channels)
-    grad_out = grad_blended.reshape(-1, channels)
+def _blend_backward(image, grad_blended, grad_image, vertices, grad_vertices, pixels, places, edges, size):
     for k in range(len(pixels)):
         inner, outer, behind, u, s = pixels[k, 1], pixels[k, 2], pixels[k, 3], places[k, 0], places[k, 1]
         gain, d_gain = _covered(u - 0.5, places[k, 2])
         loss, d_loss = _covered(0.5 - u, places[k, 2])
         grad_u = 0.0
-        for c in range(channels):
-            change = gain * grad_out[outer, c] - loss * grad_out[inner, c]
-            grad_in[inner, c] += change
-            grad_in[outer, c] -= change
-            swept = colours[inner, c] - colours[outer, c] - u * (colours[behind, c] - colours[inner, c])
-            grad_u += (d_gain * grad_out[outer, c] + d_loss * grad_out[inner, c]) * swept
-        # u grows with the crossing's place, or falls where the inner pixel comes second; NDC run against pixels.
+        for c in range(image.shape[1]):
+            g_inner, g_outer = grad_blended[inner, c], grad_blended[outer, c]
+            change = gain * g_outer - loss * g_inner
+            grad_image[inner, c] += change
+            grad_image[outer, c] -= change
+            swept = image[inner, c] - image[outer, c] - u * (image[behind, c] - image[inner, c])
+            grad_u += (d_gain * g_outer + d_loss * g_inner) * swept
+        # u grows with the crossing's place, or falls where the inner pixel comes second; NDC run against
+        # pixels.
         grad_place = -0.5 * size * (grad_u if inner < outer else -grad_u)
         i0, i1 = edges[pixels[k, 0], 0], edges[pixels[k, 0], 1]
         dx, dy = vertices[i1, 0] - vertices[i0, 0], vertices[i1, 1] - vertices[i0, 1]

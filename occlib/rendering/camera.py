@@ -1,8 +1,9 @@
-"""Cameras (section 3.3, Eq. 10): from the face model's millimetres to pixels, and from pixels to the rasteriser's NDC.
+"""Cameras (section 3.3, Eq. 10): from the face model's millimetres to pixels, and from pixels to the
+rasteriser's NDC.
 
-Only this module knows how pixels and NDC hang together. Pixels have their origin in the top-left corner of a square
-image, x right, y down, centres at half-integers. NDC are PyTorch3D's: +X left, +Y up, [-1, 1] across the image, and z
-is the depth, positive in front of the camera and growing away from it.
+Only this module knows how pixels and NDC hang together. Pixels have their origin in the top-left corner of a
+square image, x right, y down, centres at half-integers. NDC are PyTorch3D's: +X left, +Y up, [-1, 1] across
+the image, and z is the depth, positive in front of the camera and growing away from it.
 """
 
 from __future__ import annotations
@@ -13,14 +14,15 @@ import torch
 from torch import Tensor
 
 DISTANCE = 1000.0
-"""Depth of the model's origin in front of the scaled-orthographic camera, in mm. It only keeps depths positive."""
+"""Depth of the model's origin in front of the scaled-orthographic camera, in mm. It only keeps depths
+positive."""
 
 
 def rotation_matrix(angles: Tensor) -> Tensor:
     """R = R_z(roll) R_y(yaw) R_x(pitch), for column vectors.
 
-    With x right, y up and z towards the viewer, positive pitch nods the head down, positive yaw turns it to the
-    viewer's right and positive roll tilts it counter-clockwise on the screen.
+    With x right, y up and z towards the viewer, positive pitch nods the head down, positive yaw turns it to
+    the viewer's right and positive roll tilts it counter-clockwise on the screen.
 
     angles: (N, 3) pitch, yaw, roll in radians. Returns (N, 3, 3).
     """
@@ -53,8 +55,9 @@ class Camera:
 
     P drops the depth and turns y over, since y points up in the model and down in the image.
 
-    pose: (N, 6) = pitch, yaw, roll (radians), k (pixels per mm), t_x, t_y (pixel position of the model's origin).
-    image_size: side of the square image, in pixels, that k and t speak of. A rendering at another size shows the same.
+    pose: (N, 6) = pitch, yaw, roll (radians), k (pixels per mm), t_x, t_y (pixel position of the model's
+    origin). image_size: side of the square image, in pixels, that k and t speak of. A rendering at another
+    size shows the same.
     """
 
     pose: Tensor
@@ -91,8 +94,9 @@ class Camera:
 class PerspectiveCamera:
     """A pinhole camera of fixed focal length, with its axis through the middle of the image.
 
-    It takes the same pose as `Camera`: the head stands at the depth d = focal_length / k where 1 mm covers k pixels,
-    and where its origin falls on t. For a growing focal length it becomes the scaled-orthographic camera.
+    It takes the same pose as `Camera`: the head stands at the depth d = focal_length / k where 1 mm covers k
+    pixels, and where its origin falls on t. For a growing focal length it becomes the scaled-orthographic
+    camera.
 
     pose: (N, 6) as in `Camera`; image_size in pixels; focal_length in pixels of that image.
     """
@@ -132,12 +136,13 @@ def _pixels_to_ndc(projected: Tensor, image_size: int) -> Tensor:
 def scaled_orthographic_pose(points3d: Tensor, points2d: Tensor, weights: Tensor | None = None) -> Tensor:
     """The pose of Eq. 10 that carries points of the model to points of the image, in closed form.
 
-    The weighted least-squares affine camera A (2 x 3) is found first; its nearest scaled rotation is then read from
-    its singular value decomposition A = U diag(s) V^T: k = mean(s), the first two rows of R are U V^T, and the third
-    is their cross product, so R is a rotation and never a reflection, whatever the points.
+    The weighted least-squares affine camera A (2 x 3) is found first; its nearest scaled rotation is then
+    read from its singular value decomposition A = U diag(s) V^T: k = mean(s), the first two rows of R are U
+    V^T, and the third is their cross product, so R is a rotation and never a reflection, whatever the points.
 
     points3d: (N, K, 3) mm; points2d: (N, K, 2) pixels; weights: (N, K), not negative, equal when None.
-    Returns (N, 6). At least four points not in one plane determine A; with fewer the smallest A that fits is taken.
+    Returns (N, 6). At least four points not in one plane determine A; with fewer the smallest A that fits is
+    taken.
     """
     if weights is None:
         weights = torch.ones_like(points2d[..., 0])

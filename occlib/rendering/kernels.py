@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,7 +13,8 @@ import torch
 
 
 def kernel(function: Callable) -> Callable:
-    """Compile `function` by numba. It lets other threads run, and is kept on disk where a folder can be written."""
+    """Compile `function` by numba. It lets other threads run, and is kept on disk where a folder can be
+    written."""
     options = {"nogil": True, "error_model": "numpy"}
     try:
         return numba.njit(cache=True, **options)(function)
@@ -29,19 +31,29 @@ def thread_count() -> int:
 
 
 def run(function: Callable, tasks: Iterable[tuple]) -> None:
-    """Call `function(*task)` for every task, on `thread_count()` threads, and wait for all of them."""
-    tasks = list(tasks)
-    threads = min(thread_count(), len(tasks))
-    if threads <= 1:
-        for task in tasks:
+    """Call `function(*task)` for every task, on up to `thread_count()` threads, and return when all are done.
+
+    The calling thread works too and takes whatever is left: on a busy machine, where the others get no turn,
+    it waits for none of them.
+    """
+    waiting = deque(tasks)
+
+    def work():
+        while True:
+            try:
+                task = waiting.popleft()
+            except IndexError:
+                return
             function(*task)
-        return
+
+    helpers = min(thread_count(), len(waiting)) - 1
     # A pool's threads do not survive a fork: a child process has another id and starts its own pool.
-    pool = _pool(os.getpid(), thread_count() - 1)
-    waiting = [pool.submit(function, *task) for task in tasks[1:]]
-    function(*tasks[0])
-    for future in waiting:
-        future.result()
+    pool = _pool(os.getpid(), thread_count() - 1) if helpers > 0 else None
+    started = [pool.submit(work) for _ in range(helpers)]
+    work()
+    for future in started:
+        if not future.cancel():
+            future.result()
 
 
 @functools.lru_cache(maxsize=1)
@@ -49,13 +61,19 @@ def _pool(process: int, threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="occlib-rendering")
 
 
-def bands(count: int, rows: int) -> list[tuple[int, int]]:
-    """Split `rows` image rows into `count` bands of about the same height: (first, last + 1) of each."""
-    count = max(1, min(count, rows))
-    return [(rows * i // count, rows * (i + 1) // count) for i in range(count)]
+def bands(images: int, rows: int) -> list[tuple[int, int, int]]:
+    """Bands of rows that threads can work on side by side: (image, first row, last row + 1) of each."""
+    count = max(1, min(-(-thread_count() // max(images, 1)), rows))
+    return [(n, rows * i // count, rows * (i + 1) // count) for n in range(images) for i in range(count)]
 
 
-def gradient_bands(images: int, rows: int) -> list[tuple[int, int]]:
-    """Bands for loops that sum gradients, each into a buffer of its own: their number depends on nothing but the batch,
-    so that the sums are the same bytes however many threads there are."""
-    return bands(4 // images, rows)
+def gradient_parts(images: int) -> int:
+    """How many buffers an image's gradients are summed in, one for each band of rows. It depends on nothing
+    but the batch, so that the sums are the same bytes however many threads there are."""
+    return max(1, 4 // max(images, 1))
+
+
+def gradient_bands(images: int, rows: int) -> list[tuple[int, int, int, int]]:
+    """(image, part, first row, last row + 1) for each part of `gradient_parts`."""
+    count = gradient_parts(images)
+    return [(n, i, rows * i // count, rows * (i + 1) // count) for n in range(images) for i in range(count)]

@@ -9,10 +9,12 @@ from occlib.rendering.topology import topology
 
 
 def vertex_normals(vertices: Tensor, faces: Tensor) -> Tensor:
-    """Unit normals at the vertices: the sum of (v1 - v0) x (v2 - v0) over the faces around a vertex, normalised.
+    """Unit normals at the vertices: the sum of (v1 - v0) x (v2 - v0) over the faces around a vertex,
+    normalised.
 
-    The cross product is twice the face's area long, so large faces count for more. Normals point outwards where faces
-    run counter-clockwise seen from outside. A vertex without a face of positive area gets the zero vector.
+    The cross product is twice the face's area long, so large faces count for more. Normals point outwards
+    where faces run counter-clockwise seen from outside. A vertex without a face of positive area gets the
+    zero vector.
 
     vertices: (N, V, 3); faces: (F, 3) int64. Returns (N, V, 3).
     """

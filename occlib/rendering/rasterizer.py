@@ -1,14 +1,16 @@
 """Rasterisation: which triangle is seen in every pixel, and where in it.
 
-One function for every device: compiled loops on the CPU (`rasterizer_cpu.py`), PyTorch3D on CUDA. `reference.py`
-says what both compute in the fewest words. The rules are PyTorch3D's, for one face per pixel and no blur:
+One function for every device: compiled loops on the CPU (`rasterizer_cpu.py`), PyTorch3D on CUDA.
+`reference.py` says what both compute in the fewest words. The rules are PyTorch3D's, for one face per pixel
+and no blur:
 
 - a pixel's centre must lie strictly inside the triangle; pixel (0, 0) is at +X, +Y;
 - the nearest triangle wins, of equally near ones that of the lowest number; back faces are drawn too;
 - a triangle with a corner behind the camera (z < 1e-8) or without area (|2 area| <= 1e-8) is not drawn;
 - barycentric coordinates are linear on the screen.
 
-We differ in one thing: a triangle with a corner that is not finite is not drawn, where PyTorch3D leaves it undefined.
+We differ in one thing: a triangle with a corner that is not finite is not drawn, where PyTorch3D leaves it
+undefined.
 """
 
 from __future__ import annotations
@@ -28,7 +30,8 @@ EPSILON = 1e-8
 
 @dataclass(frozen=True, eq=False)
 class Fragments:
-    """What lies behind each pixel; every field means what it means in PyTorch3D, and is -1 where nothing does.
+    """What lies behind each pixel; every field means what it means in PyTorch3D, and is -1 where nothing
+    does.
 
     pix_to_face: (N, H, W, 1) int64, number of the face, counted through the batch: image n starts at n F.
     zbuf: (N, H, W, 1), depth. bary_coords: (N, H, W, 1, 3), barycentric coordinates of the pixel's centre.
@@ -43,7 +46,8 @@ class Fragments:
 
     @cached_property
     def dists(self) -> Tensor:
-        """(N, H, W, 1): minus the squared distance, in NDC, from the pixel's centre to its triangle's outline.
+        """(N, H, W, 1): minus the squared distance, in NDC, from the pixel's centre to its triangle's
+        outline.
 
         It is only computed when asked for, since a rendering without blur has no use for it.
         """
@@ -69,9 +73,11 @@ def pixel_centres(image_size: int, like: Tensor) -> Tensor:
 def rasterize(ndc_vertices: Tensor, faces: Tensor, image_size: int) -> Fragments:
     """Find the nearest triangle behind the centre of every pixel.
 
-    Gradients flow from `zbuf` and `bary_coords` to the vertices; what happens at outlines is left to `antialias`.
+    Gradients flow from `zbuf` and `bary_coords` to the vertices; what happens at outlines is left to
+    `antialias`.
 
-    ndc_vertices: (N, V, 3) in PyTorch3D's NDC, float32 or float64. faces: (F, 3) int64. image_size: side in pixels.
+    ndc_vertices: (N, V, 3) in PyTorch3D's NDC, float32 or float64. faces: (F, 3) int64. image_size: side in
+    pixels.
     """
     if ndc_vertices.device.type != "cpu":
         return rasterize_pytorch3d(ndc_vertices, faces, image_size)
@@ -82,7 +88,8 @@ def rasterize(ndc_vertices: Tensor, faces: Tensor, image_size: int) -> Fragments
 
 
 def rasterize_pytorch3d(ndc_vertices: Tensor, faces: Tensor, image_size: int) -> Fragments:
-    """`rasterize` by PyTorch3D: what runs on CUDA. On the CPU it is about a thousand times slower than ours."""
+    """`rasterize` by PyTorch3D: what runs on CUDA. On the CPU it is about a thousand times slower than
+    ours."""
     try:
         from pytorch3d.renderer.mesh.rasterize_meshes import rasterize_meshes
         from pytorch3d.structures import Meshes
@@ -119,6 +126,8 @@ def interpolate_torch(fragments: Fragments, attributes: Tensor) -> Tensor:
     n = torch.arange(len(attributes), device=attributes.device)[:, None, None, None]
     if len(fragments.faces) == 0:
         return attributes.new_zeros(*seen.shape[:3], attributes.shape[2])
-    corners = fragments.faces[fragments.pix_to_face[..., 0].clamp(min=0) % len(fragments.faces)]  # (N, H, W, 3)
+    corners = fragments.faces[
+        fragments.pix_to_face[..., 0].clamp(min=0) % len(fragments.faces)
+    ]  # (N, H, W, 3)
     values = (fragments.bary_coords[..., 0, :, None] * attributes[n, corners]).sum(-2)
     return torch.where(seen, values, 0.0)

@@ -1,8 +1,9 @@
 """The rasteriser's loops on the CPU, compiled by numba, with hand-written derivatives.
 
-A z-buffer: every triangle visits only the pixels of its bounding box. The image is cut into bands of rows, one for
-each thread. Each band goes through all the triangles in order, so no two threads write to one pixel and the outcome
-does not depend on their number. Gradients are summed in a number of bands that is fixed, for the same reason.
+A z-buffer: every triangle visits only the pixels of its bounding box. The image is cut into bands of rows,
+one for each thread. Each band goes through all the triangles in order, so no two threads write to one pixel
+and the outcome does not depend on their number. Gradients are summed in a number of bands that is fixed, for
+the same reason.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from occlib.rendering.kernels import bands, gradient_bands, kernel, run, thread_count
+from occlib.rendering.kernels import bands, gradient_bands, gradient_parts, kernel, run
 from occlib.rendering.rasterizer import EPSILON, pixel_centres
 from occlib.rendering.topology import Topology
 
@@ -23,19 +24,16 @@ class Rasterize(torch.autograd.Function):
     def forward(ctx, ndc_vertices: Tensor, mesh: Topology, image_size: int):
         vertices = ndc_vertices.detach().contiguous()
         shape = (len(vertices), image_size, image_size, 1)
-        pix_to_face = torch.empty(shape, dtype=torch.int64)
-        zbuf = vertices.new_empty(shape)
-        bary = vertices.new_empty((*shape, 3))
+        pix_to_face = torch.full(shape, -1)
+        zbuf = vertices.new_full(shape, -1)
+        bary = vertices.new_full((*shape, 3), -1)
         centres = pixel_centres(image_size, vertices)
         arrays = [x.numpy() for x in (vertices, pix_to_face, zbuf, bary)]
-        run(
-            _rasterize_band,
-            [
-                (*(x[n] for x in arrays), mesh.faces, centres.numpy(), n * len(mesh.faces), first, last)
-                for n in range(len(vertices))
-                for first, last in bands(-(-thread_count() // len(vertices)), image_size)
-            ],
-        )
+        tasks = [
+            (*(x[n] for x in arrays), mesh.faces, centres.numpy(), n * len(mesh.faces), first, last)
+            for n, first, last in bands(len(vertices), image_size)
+        ]
+        run(_rasterize_band, tasks)
         ctx.save_for_backward(vertices, pix_to_face, bary)
         ctx.mesh = mesh
         ctx.mark_non_differentiable(pix_to_face)
@@ -53,30 +51,31 @@ class Rasterize(torch.autograd.Function):
         centres = pixel_centres(size, vertices).numpy()
         arrays = [x.numpy() for x in (vertices, pix_to_face, bary, grad_zbuf, grad_bary)]
 
-        def task(n, band, out):
-            offset = n * len(ctx.mesh.faces)
-            return (*(x[n] for x in arrays), ctx.mesh.faces, centres, offset, *band, out)
-
-        return _sum_bands(_rasterize_band_backward, task, size, torch.zeros_like(vertices)), None, None
+        faces = ctx.mesh.faces
+        grad = vertices.new_zeros((gradient_parts(len(vertices)), *vertices.shape))
+        tasks = [
+            (*(x[n] for x in arrays), faces, centres, n * len(faces), first, last, grad[part, n].numpy())
+            for n, part, first, last in gradient_bands(len(vertices), size)
+        ]
+        run(_rasterize_band_backward, tasks)
+        return grad.sum(0), None, None
 
 
 class Interpolate(torch.autograd.Function):
-    """(bary_coords, attributes (N, V, C), pix_to_face, topology) -> (N, H, W, C), as `rasterizer.interpolate`."""
+    """(bary_coords, attributes (N, V, C), pix_to_face, topology) -> (N, H, W, C), as
+    `rasterizer.interpolate`."""
 
     @staticmethod
     def forward(ctx, bary: Tensor, attributes: Tensor, pix_to_face: Tensor, mesh: Topology):
         bary, attributes = bary.detach().contiguous(), attributes.detach().contiguous()
         count, size = pix_to_face.shape[:2]
-        values = attributes.new_empty((count, size, size, attributes.shape[2]))
+        values = attributes.new_zeros((count, size, size, attributes.shape[2]))
         arrays = [x.numpy() for x in (attributes, pix_to_face, bary, values)]
-        run(
-            _interpolate_band,
-            [
-                (*(x[n] for x in arrays), mesh.faces, n * len(mesh.faces), first, last)
-                for n in range(count)
-                for first, last in bands(-(-thread_count() // count), size)
-            ],
-        )
+        tasks = [
+            (*(x[n] for x in arrays), mesh.faces, n * len(mesh.faces), first, last)
+            for n, first, last in bands(count, size)
+        ]
+        run(_interpolate_band, tasks)
         ctx.save_for_backward(bary, attributes, pix_to_face)
         ctx.mesh = mesh
         return values
@@ -84,31 +83,23 @@ class Interpolate(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad_values: Tensor):
         bary, attributes, pix_to_face = ctx.saved_tensors
-        grad_bary = torch.empty_like(bary)
+        grad_bary = torch.zeros_like(bary)
         arrays = [x.numpy() for x in (attributes, pix_to_face, bary, grad_values.contiguous(), grad_bary)]
 
-        def task(n, band, out):
-            return (*(x[n] for x in arrays), ctx.mesh.faces, n * len(ctx.mesh.faces), *band, out)
-
-        size = pix_to_face.shape[1]
-        grad_attributes = _sum_bands(_interpolate_band_backward, task, size, torch.zeros_like(attributes))
-        return grad_bary, grad_attributes, None, None
-
-
-def _sum_bands(function, task, image_size: int, out: Tensor) -> Tensor:
-    """Run `function` over bands of rows, each adding to a buffer of its own, and sum those into `out` (N, ...)."""
-    rows = gradient_bands(len(out), image_size)
-    parts = torch.zeros((len(out), len(rows), *out.shape[1:]), dtype=out.dtype)
-    run(function, [task(n, band, parts[n, b].numpy()) for n in range(len(out)) for b, band in enumerate(rows)])
-    return parts[:, 0] if len(rows) == 1 else torch.sum(parts, dim=1, out=out)
+        faces = ctx.mesh.faces
+        count, size = pix_to_face.shape[:2]
+        grad = attributes.new_zeros((gradient_parts(count), *attributes.shape))
+        tasks = [
+            (*(x[n] for x in arrays), faces, n * len(faces), first, last, grad[part, n].numpy())
+            for n, part, first, last in gradient_bands(count, size)
+        ]
+        run(_interpolate_band_backward, tasks)
+        return grad_bary, grad.sum(0), None, None
 
 
 @kernel
 def _rasterize_band(vertices, pix_to_face, zbuf, bary, faces, centres, offset, first_row, last_row):
     size = len(centres)
-    pix_to_face[first_row:last_row] = -1
-    zbuf[first_row:last_row] = -1
-    bary[first_row:last_row] = -1
     half = 0.5 * size
     epsilon = vertices.dtype.type(EPSILON)
     for f in range(len(faces)):
@@ -196,13 +187,13 @@ def _interpolate_band(attributes, pix_to_face, bary, values, faces, offset, firs
         for column in range(pix_to_face.shape[1]):
             f = pix_to_face[row, column, 0] - offset
             if f < 0:
-                for c in range(channels):
-                    values[row, column, c] = 0
                 continue
             i0, i1, i2 = faces[f, 0], faces[f, 1], faces[f, 2]
             w0, w1, w2 = bary[row, column, 0, 0], bary[row, column, 0, 1], bary[row, column, 0, 2]
             for c in range(channels):
-                values[row, column, c] = w0 * attributes[i0, c] + w1 * attributes[i1, c] + w2 * attributes[i2, c]
+                values[row, column, c] = (
+                    w0 * attributes[i0, c] + w1 * attributes[i1, c] + w2 * attributes[i2, c]
+                )
 
 
 @kernel
@@ -210,22 +201,18 @@ def _interpolate_band_backward(
     attributes, pix_to_face, bary, grad_values, grad_bary, faces, offset, first_row, last_row, grad
 ):
     channels = attributes.shape[1]
-    zero = attributes.dtype.type(0)
     for row in range(first_row, last_row):
         for column in range(pix_to_face.shape[1]):
-            g0 = g1 = g2 = zero
             f = pix_to_face[row, column, 0] - offset
-            if f >= 0:
-                i0, i1, i2 = faces[f, 0], faces[f, 1], faces[f, 2]
-                w0, w1, w2 = bary[row, column, 0, 0], bary[row, column, 0, 1], bary[row, column, 0, 2]
-                for c in range(channels):
-                    g = grad_values[row, column, c]
-                    g0 += g * attributes[i0, c]
-                    g1 += g * attributes[i1, c]
-                    g2 += g * attributes[i2, c]
-                    grad[i0, c] += g * w0
-                    grad[i1, c] += g * w1
-                    grad[i2, c] += g * w2
-            grad_bary[row, column, 0, 0] = g0
-            grad_bary[row, column, 0, 1] = g1
-            grad_bary[row, column, 0, 2] = g2
+            if f < 0:
+                continue
+            i0, i1, i2 = faces[f, 0], faces[f, 1], faces[f, 2]
+            w0, w1, w2 = bary[row, column, 0, 0], bary[row, column, 0, 1], bary[row, column, 0, 2]
+            for c in range(channels):
+                g = grad_values[row, column, c]
+                grad_bary[row, column, 0, 0] += g * attributes[i0, c]
+                grad_bary[row, column, 0, 1] += g * attributes[i1, c]
+                grad_bary[row, column, 0, 2] += g * attributes[i2, c]
+                grad[i0, c] += g * w0
+                grad[i1, c] += g * w1
+                grad[i2, c] += g * w2

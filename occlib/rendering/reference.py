@@ -1,7 +1,7 @@
 """The rasteriser in its fewest words: every triangle against every pixel, in plain torch.
 
-This is the version to read first and the one that the fast ones are tested against. It is for small meshes: its memory
-grows with the number of pixels times that of triangles. Autograd differentiates it.
+This is the version to read first and the one that the fast ones are tested against. It is for small meshes:
+its memory grows with the number of pixels times that of triangles. Autograd differentiates it.
 """
 
 from __future__ import annotations

@@ -16,10 +16,10 @@ from occlib.rendering.shading import shade_pixels
 
 @dataclass(frozen=True, eq=False)
 class Rendering:
-    """image: (N, 3, H, W), the background where nothing is seen; not clamped, so that bright light keeps its gradient.
-    alpha: (N, 1, H, W) in [0, 1], how much of a pixel the mesh covers.
-    normals: (N, 3, H, W), unit normals in camera space (x right, y up, z to the viewer), zero where nothing is seen.
-    fragments: what the rasteriser found.
+    """image: (N, 3, H, W), the background where nothing is seen; not clamped, so that bright light keeps its
+    gradient. alpha: (N, 1, H, W) in [0, 1], how much of a pixel the mesh covers. normals: (N, 3, H, W), unit
+    normals in camera space (x right, y up, z to the viewer), zero where nothing is seen. fragments: what the
+    rasteriser found.
     """
 
     image: Tensor
@@ -47,8 +47,9 @@ def render(
 
     Gradients flow to the vertices, the albedo, the lighting, the camera's pose and the background.
 
-    vertices: (N, V, 3) mm. faces: (F, 3) int64. albedo: (N, V, 3) RGB. lighting: (N, 9) or (N, 27), see `shade`.
-    image_size: side of the image in pixels; it need not be the camera's. background: (N, 3, H, W), black when None.
+    vertices: (N, V, 3) mm. faces: (F, 3) int64. albedo: (N, V, 3) RGB. lighting: (N, 9) or (N, 27), see
+    `shade`. image_size: side of the image in pixels; it need not be the camera's. background: (N, 3, H, W),
+    black when None.
     """
     fragments = rasterize(camera.ndc(vertices), faces, image_size)
     normals = camera.rotate(vertex_normals(vertices, faces))

@@ -6,105 +6,96 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from occlib.rendering.kernels import bands, gradient_bands, kernel, run, thread_count
-from occlib.rendering.spherical_harmonics import Y0, Y1, Y2, Y20, Y22
+from occlib.rendering.kernels import bands, gradient_bands, gradient_parts, kernel, run
 from occlib.rendering.topology import Topology
 
 
 class ShadePixels(torch.autograd.Function):
-    """(bary, albedo (N, V, 3), normals (N, V, 3), light (N, 1 or 3, 9), pix_to_face, topology) -> as `shade_pixels`."""
+    """(bary, albedo, normals (N, V, 3), quadric (N, 1 or 3, 4, 4), pix_to_face, topology) -> see
+    `shade_pixels`.
+
+    The quadric is the light as `spherical_harmonics.light_quadric` writes it.
+    """
 
     @staticmethod
-    def forward(ctx, bary: Tensor, albedo: Tensor, normals: Tensor, light: Tensor, pix_to_face: Tensor, mesh: Topology):
-        bary, albedo, normals, light = (x.detach().contiguous() for x in (bary, albedo, normals, light))
+    def forward(
+        ctx,
+        bary: Tensor,
+        albedo: Tensor,
+        normals: Tensor,
+        quadric: Tensor,
+        pix_to_face: Tensor,
+        mesh: Topology,
+    ):
+        bary, albedo, normals, quadric = (x.detach().contiguous() for x in (bary, albedo, normals, quadric))
         count, size = pix_to_face.shape[:2]
-        image = albedo.new_empty((count, size, size, 4))
-        pixel_normals = albedo.new_empty((count, size, size, 3))
-        arrays = [x.numpy() for x in (bary, albedo, normals, light, pix_to_face, image, pixel_normals)]
-        run(
-            _shade_band,
-            [
-                (*(x[n] for x in arrays), mesh.faces, n * len(mesh.faces), first, last)
-                for n in range(count)
-                for first, last in bands(-(-thread_count() // count), size)
-            ],
-        )
-        ctx.save_for_backward(bary, albedo, normals, light, pix_to_face)
+        image = albedo.new_zeros((count, size, size, 4))
+        pixel_normals = albedo.new_zeros((count, size, size, 3))
+        arrays = [x.numpy() for x in (bary, albedo, normals, quadric, pix_to_face, image, pixel_normals)]
+        tasks = [
+            (*(x[n] for x in arrays), mesh.faces, n * len(mesh.faces), first, last)
+            for n, first, last in bands(count, size)
+        ]
+        run(_shade_band, tasks)
+        ctx.save_for_backward(bary, albedo, normals, quadric, pix_to_face, pixel_normals)
         ctx.mesh = mesh
         return image, pixel_normals
 
     @staticmethod
     def backward(ctx, grad_image: Tensor, grad_pixel_normals: Tensor):
-        bary, albedo, normals, light, pix_to_face = ctx.saved_tensors
+        bary, albedo, normals, quadric, pix_to_face, pixel_normals = ctx.saved_tensors
         count, size = pix_to_face.shape[:2]
-        rows = gradient_bands(count, size)
-        grad_bary = torch.empty_like(bary)
-        grad_albedo = torch.zeros((len(rows), *albedo.shape), dtype=albedo.dtype)
-        grad_normals = torch.zeros((len(rows), *normals.shape), dtype=normals.dtype)
-        grad_light = torch.zeros((len(rows), *light.shape), dtype=light.dtype)
-        gradients = grad_image.contiguous(), grad_pixel_normals.contiguous(), grad_bary
-        arrays = [x.numpy() for x in (bary, albedo, normals, light, pix_to_face, *gradients)]
-        parts = [x.numpy() for x in (grad_albedo, grad_normals, grad_light)]
-        run(
-            _shade_band_backward,
-            [
-                (*(x[n] for x in arrays), ctx.mesh.faces, n * len(ctx.mesh.faces), *band, *(x[b, n] for x in parts))
-                for n in range(count)
-                for b, band in enumerate(rows)
-            ],
-        )
-        return grad_bary, grad_albedo.sum(0), grad_normals.sum(0), grad_light.sum(0), None, None
-
-
-@kernel
-def _harmonics(x, y, z, basis):
-    """Y_b(n), as `sh_basis`."""
-    basis[0] = Y0
-    basis[1] = Y1 * y
-    basis[2] = Y1 * z
-    basis[3] = Y1 * x
-    basis[4] = Y2 * x * y
-    basis[5] = Y2 * y * z
-    basis[6] = Y20 * (3 * z * z - 1)
-    basis[7] = Y2 * x * z
-    basis[8] = Y22 * (x * x - y * y)
-
-
-@kernel
-def _light_up(light, basis, shading):
-    """Shading of one direction, for white light (1,) or for red, green and blue light (3,)."""
-    for c in range(len(light)):
-        shading[c] = 0
-        for b in range(9):
-            shading[c] += light[c, b] * basis[b]
+        parts = gradient_parts(count)
+        grad_bary = torch.zeros_like(bary)
+        grad_shading = albedo.new_zeros((count, size, size, quadric.shape[1]))
+        grad_albedo = albedo.new_zeros((parts, *albedo.shape))
+        grad_normals = normals.new_zeros((parts, *normals.shape))
+        upstream = grad_image.contiguous(), grad_pixel_normals.contiguous()
+        inputs = (bary, albedo, normals, quadric, pix_to_face, *upstream, grad_bary, grad_shading)
+        arrays = [x.numpy() for x in inputs]
+        sums = grad_albedo.numpy(), grad_normals.numpy()
+        faces = ctx.mesh.faces
+        tasks = [
+            (*(x[n] for x in arrays), faces, n * len(faces), first, last, *(x[part, n] for x in sums))
+            for n, part, first, last in gradient_bands(count, size)
+        ]
+        run(_shade_band_backward, tasks)
+        # shading = h^T M h with h = (n, 1), so d loss / d M is the sum of d loss / d shading h h^T.
+        h = torch.nn.functional.pad(pixel_normals.flatten(1, 2), (0, 1), value=1.0)
+        weighted = grad_shading.flatten(1, 2).transpose(1, 2)[..., None] * h[:, None]  # (N, L, H W, 4)
+        grad_quadric = weighted.transpose(2, 3) @ h[:, None]
+        return grad_bary, grad_albedo.sum(0), grad_normals.sum(0), grad_quadric, None, None
 
 
 @kernel
 def _shade_band(
-    bary, albedo, normals, light, pix_to_face, image, pixel_normals, faces, offset, first_row, last_row
+    bary, albedo, normals, quadric, pix_to_face, image, pixel_normals, faces, offset, first_row, last_row
 ):
-    lights = len(light)
-    basis, shading = np.empty(9, image.dtype), np.empty(lights, image.dtype)
+    lights = len(quadric)
     for row in range(first_row, last_row):
         for column in range(pix_to_face.shape[1]):
             f = pix_to_face[row, column, 0] - offset
             if f < 0:
-                image[row, column] = 0
-                pixel_normals[row, column] = 0
                 continue
             i0, i1, i2 = faces[f, 0], faces[f, 1], faces[f, 2]
             w0, w1, w2 = bary[row, column, 0, 0], bary[row, column, 0, 1], bary[row, column, 0, 2]
             x = w0 * normals[i0, 0] + w1 * normals[i1, 0] + w2 * normals[i2, 0]
             y = w0 * normals[i0, 1] + w1 * normals[i1, 1] + w2 * normals[i2, 1]
             z = w0 * normals[i0, 2] + w1 * normals[i1, 2] + w2 * normals[i2, 2]
-            length = max(np.sqrt(x * x + y * y + z * z), 1e-12)
-            x, y, z = x / length, y / length, z / length
-            pixel_normals[row, column, 0], pixel_normals[row, column, 1], pixel_normals[row, column, 2] = x, y, z
-            _harmonics(x, y, z, basis)
-            _light_up(light, basis, shading)
+            length = np.sqrt(x * x + y * y + z * z)
+            if length > 0:
+                x, y, z = x / length, y / length, z / length
+            pixel_normals[row, column, 0] = x
+            pixel_normals[row, column, 1] = y
+            pixel_normals[row, column, 2] = z
             for c in range(3):
+                m = quadric[c % lights]
+                shading = x * (m[0, 0] * x + m[0, 1] * y + m[0, 2] * z + m[0, 3])
+                shading += y * (m[1, 0] * x + m[1, 1] * y + m[1, 2] * z + m[1, 3])
+                shading += z * (m[2, 0] * x + m[2, 1] * y + m[2, 2] * z + m[2, 3])
+                shading += m[3, 0] * x + m[3, 1] * y + m[3, 2] * z + m[3, 3]
                 reflected = w0 * albedo[i0, c] + w1 * albedo[i1, c] + w2 * albedo[i2, c]
-                image[row, column, c] = reflected * shading[c % lights]
+                image[row, column, c] = reflected * shading
             image[row, column, 3] = 1
 
 
@@ -113,68 +104,79 @@ def _shade_band_backward(
     bary,
     albedo,
     normals,
-    light,
+    quadric,
     pix_to_face,
     grad_image,
     grad_pixel_normals,
     grad_bary,
+    grad_shading,
     faces,
     offset,
     first_row,
     last_row,
     grad_albedo,
     grad_normals,
-    grad_light,
 ):
-    dtype = grad_image.dtype
-    lights = len(light)
-    basis, shading = np.empty(9, dtype), np.empty(lights, dtype)
-    g, grad_shading = np.empty(9, dtype), np.empty(lights, dtype)  # d loss / d Y_b and d loss / d shading
-    least, zero = dtype.type(1e-12), dtype.type(0)
-    linear, xy, zz, xx_yy = dtype.type(Y1), dtype.type(Y2), dtype.type(6 * Y20), dtype.type(2 * Y22)
+    lights = len(quadric)
+    zero, one, two = (
+        bary.dtype.type(0),
+        bary.dtype.type(1),
+        bary.dtype.type(2),
+    )  # a plain 2 would make float64 of it all
     for row in range(first_row, last_row):
         for column in range(pix_to_face.shape[1]):
             f = pix_to_face[row, column, 0] - offset
             if f < 0:
-                grad_bary[row, column] = 0
                 continue
             i0, i1, i2 = faces[f, 0], faces[f, 1], faces[f, 2]
             w0, w1, w2 = bary[row, column, 0, 0], bary[row, column, 0, 1], bary[row, column, 0, 2]
             x = w0 * normals[i0, 0] + w1 * normals[i1, 0] + w2 * normals[i2, 0]
             y = w0 * normals[i0, 1] + w1 * normals[i1, 1] + w2 * normals[i2, 1]
             z = w0 * normals[i0, 2] + w1 * normals[i1, 2] + w2 * normals[i2, 2]
-            length = max(np.sqrt(x * x + y * y + z * z), least)
-            x, y, z = x / length, y / length, z / length
-            _harmonics(x, y, z, basis)
-            _light_up(light, basis, shading)
+            length = np.sqrt(x * x + y * y + z * z)
+            inverse = one / length if length > 0 else length
+            x, y, z = x * inverse, y * inverse, z * inverse
+            gx = grad_pixel_normals[row, column, 0]
+            gy = grad_pixel_normals[row, column, 1]
+            gz = grad_pixel_normals[row, column, 2]
             g0 = g1 = g2 = zero
-            grad_shading[:] = 0
             for c in range(3):
-                upstream = grad_image[row, column, c]
+                m = quadric[c % lights]
+                hx = m[0, 0] * x + m[0, 1] * y + m[0, 2] * z + m[0, 3]
+                hy = m[1, 0] * x + m[1, 1] * y + m[1, 2] * z + m[1, 3]
+                hz = m[2, 0] * x + m[2, 1] * y + m[2, 2] * z + m[2, 3]
+                shading = hx * x + hy * y + hz * z + m[3, 0] * x + m[3, 1] * y + m[3, 2] * z + m[3, 3]
                 a0, a1, a2 = albedo[i0, c], albedo[i1, c], albedo[i2, c]
-                grad_shading[c % lights] += upstream * (w0 * a0 + w1 * a1 + w2 * a2)
-                reflected = upstream * shading[c % lights]  # d loss / d albedo at the pixel
-                grad_albedo[i0, c] += w0 * reflected
-                grad_albedo[i1, c] += w1 * reflected
-                grad_albedo[i2, c] += w2 * reflected
-                g0 += reflected * a0
-                g1 += reflected * a1
-                g2 += reflected * a2
-            g[:] = 0
-            for c in range(lights):
-                for b in range(9):
-                    g[b] += grad_shading[c] * light[c, b]
-                    grad_light[c, b] += grad_shading[c] * basis[b]
-            # d loss / d n, then the part of it across n, since n was normalised.
-            nx = grad_pixel_normals[row, column, 0] + linear * g[3] + xy * (g[4] * y + g[7] * z) + xx_yy * g[8] * x
-            ny = grad_pixel_normals[row, column, 1] + linear * g[1] + xy * (g[4] * x + g[5] * z) - xx_yy * g[8] * y
-            nz = grad_pixel_normals[row, column, 2] + linear * g[2] + xy * (g[5] * y + g[7] * x) + zz * g[6] * z
-            along = nx * x + ny * y + nz * z
-            nx, ny, nz = (nx - along * x) / length, (ny - along * y) / length, (nz - along * z) / length
-            for i, w in ((i0, w0), (i1, w1), (i2, w2)):
-                grad_normals[i, 0] += w * nx
-                grad_normals[i, 1] += w * ny
-                grad_normals[i, 2] += w * nz
-            grad_bary[row, column, 0, 0] = g0 + nx * normals[i0, 0] + ny * normals[i0, 1] + nz * normals[i0, 2]
-            grad_bary[row, column, 0, 1] = g1 + nx * normals[i1, 0] + ny * normals[i1, 1] + nz * normals[i1, 2]
-            grad_bary[row, column, 0, 2] = g2 + nx * normals[i2, 0] + ny * normals[i2, 1] + nz * normals[i2, 2]
+                g = grad_image[row, column, c] * shading  # d loss / d albedo at the pixel
+                grad_albedo[i0, c] += w0 * g
+                grad_albedo[i1, c] += w1 * g
+                grad_albedo[i2, c] += w2 * g
+                g0 += a0 * g
+                g1 += a1 * g
+                g2 += a2 * g
+                g = grad_image[row, column, c] * (w0 * a0 + w1 * a1 + w2 * a2)  # d loss / d shading
+                grad_shading[row, column, c % lights] += g
+                gx += two * g * hx  # M is symmetric
+                gy += two * g * hy
+                gz += two * g * hz
+            # From the unit normal to the sum that was normalised: the part across the normal.
+            along = gx * x + gy * y + gz * z
+            gx, gy, gz = (gx - along * x) * inverse, (gy - along * y) * inverse, (gz - along * z) * inverse
+            grad_normals[i0, 0] += w0 * gx
+            grad_normals[i0, 1] += w0 * gy
+            grad_normals[i0, 2] += w0 * gz
+            grad_normals[i1, 0] += w1 * gx
+            grad_normals[i1, 1] += w1 * gy
+            grad_normals[i1, 2] += w1 * gz
+            grad_normals[i2, 0] += w2 * gx
+            grad_normals[i2, 1] += w2 * gy
+            grad_normals[i2, 2] += w2 * gz
+            grad_bary[row, column, 0, 0] = (
+                g0 + gx * normals[i0, 0] + gy * normals[i0, 1] + gz * normals[i0, 2]
+            )
+            grad_bary[row, column, 0, 1] = (
+                g1 + gx * normals[i1, 0] + gy * normals[i1, 1] + gz * normals[i1, 2]
+            )
+            grad_bary[row, column, 0, 2] = (
+                g2 + gx * normals[i2, 0] + gy * normals[i2, 1] + gz * normals[i2, 2]
+            )

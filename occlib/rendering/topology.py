@@ -5,25 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from torch import Tensor
 from torch.utils.weak import WeakIdKeyDictionary
 
 
 @dataclass(frozen=True, eq=False)
 class Topology:
-    """faces: (F, 3) int32.
+    """faces: (F, 3). Unsigned numbers spare the compiled loops a test for negative indices at every access.
 
-    edges: (E, 4) int32: the two ends of each edge, then the third corner of each of its two faces. The last is -1 where
-    the mesh ends, and where more than two faces meet: such an edge is an outline from every side.
+    edges: (E, 4): the two ends of each edge, then the third corner of each of its two faces. The last repeats
+    the one before it where the mesh ends, and where more than two faces meet: such an edge is an outline from
+    every side.
     """
 
-    faces: np.ndarray
-    edges: np.ndarray
+    faces: np.ndarray  # uint32
+    edges: np.ndarray  # uint32
 
 
 def topology(faces: Tensor) -> Topology:
-    """The topology of `faces`, (F, 3) int64, remembered for as long as that tensor lives and is not written to."""
+    """The topology of `faces`, (F, 3) int64, remembered for as long as that tensor lives and is not written
+    to."""
     version = 0 if faces.is_inference() else faces._version
     known = _known.get(faces)
     if known is None or known[0] != version:
@@ -35,7 +36,7 @@ _known: WeakIdKeyDictionary = WeakIdKeyDictionary()
 
 
 def _build(faces: Tensor) -> Topology:
-    triangles = faces.detach().cpu().numpy().astype(np.int32)
+    triangles = faces.detach().cpu().numpy().astype(np.uint32)
     ends = np.sort(np.concatenate([triangles[:, [1, 2]], triangles[:, [2, 0]], triangles[:, [0, 1]]]), axis=1)
     opposite = triangles.T.reshape(-1)
     order = np.lexsort((ends[:, 1], ends[:, 0]))
@@ -44,7 +45,7 @@ def _build(faces: Tensor) -> Topology:
     first[1:] = (ends[1:] != ends[:-1]).any(axis=1)
     start = np.flatnonzero(first)
     count = np.diff(np.append(start, len(ends)))
-    second = np.full(len(start), -1, np.int32)
+    second = opposite[start]
     second[count == 2] = opposite[start[count == 2] + 1]
     edges = np.column_stack([ends[start], opposite[start], second])
-    return Topology(np.ascontiguousarray(triangles), np.ascontiguousarray(edges, dtype=np.int32))
+    return Topology(np.ascontiguousarray(triangles), np.ascontiguousarray(edges))

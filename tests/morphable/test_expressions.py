@@ -26,7 +26,8 @@ def test_lips_do_not_close_more_than_the_jaw_opens(names, weights):
 
 
 def test_opposites_exclude_each_other(names, weights):
-    for a, b in (("jawLeft", "jawRight"), ("eyeLookUpLeft", "eyeLookDownLeft"), ("mouthSmileLeft", "mouthFrownLeft")):
+    for a, b in (("jawLeft", "jawRight"), ("eyeLookUpLeft", "eyeLookDownLeft"),
+                 ("mouthSmileLeft", "mouthFrownLeft")):
         assert (weights[:, names.index(a)] * weights[:, names.index(b)] == 0).all()
 
 

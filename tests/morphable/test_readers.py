@@ -16,7 +16,7 @@ from occlib.morphable.readers import BASEL_LANDMARKS
 
 @pytest.fixture(scope="module")
 def face():
-    """Our mean face's front as a stand-in for a scan: vertices (V, 3) mm far from the origin, faces, 68 landmarks."""
+    """Our mean face's front in place of a scan: vertices (V, 3) mm off the origin, faces, 68 landmarks."""
     model = MorphableModel.load("open")
     mean = model.shape(torch.zeros(1, 80), torch.zeros(1, 64))[0]
     front = mean[:, 2] > -20
@@ -145,7 +145,7 @@ def test_another_layout_is_refused(tmp_path, bfm2009):
     with pytest.raises(FaceModelError, match="layout"):
         MorphableModel.load(tmp_path / "text.mat")
     save_file({"shape_mean": np.zeros((4, 3), np.float32)}, tmp_path / "weights.safetensors")
-    with pytest.raises(FaceModelError, match="subdivision_rows"):
+    with pytest.raises(FaceModelError, match="layout"):
         MorphableModel.load(tmp_path / "weights.safetensors")
     with pytest.raises(FaceModelError, match=".safetensors, .mat, .h5"):
         MorphableModel.load(tmp_path / "model.obj")

@@ -1,4 +1,4 @@
-"""The recipe of the open face model: subdivision, alignment, PCA and rotation, and that it makes the same file twice."""
+"""The recipe of the open face model: subdivision, alignment, bases, and that it makes the same twice."""
 
 import sys
 from pathlib import Path
@@ -85,11 +85,12 @@ def test_the_same_seed_makes_the_same_space():
 
 @fetched
 def test_expression_basis_reproduces_the_units():
-    """Unit weights w move the head by w E; the rotated coefficients z = w R move it by z B_exp, which is the same."""
+    """Unit weights w move the head by w E; the coefficients z = w R move it by z B_exp, the same."""
     head = head_mesh.load_head()
     rng = np.random.default_rng(0)
     offsets = rng.standard_normal((6, len(head.vertices), 3))
     weights = rng.uniform(0, 1, (500, 6))
     basis, rotation = shape_space.expression_space(head, offsets, weights)
-    assert np.allclose(np.tensordot(weights[:3] @ rotation, basis, axes=1), np.tensordot(weights[:3], offsets, axes=1))
+    moved = np.tensordot(weights[:3] @ rotation, basis, axes=1)
+    assert np.allclose(moved, np.tensordot(weights[:3], offsets, axes=1))
     assert np.allclose((weights @ rotation).T @ (weights @ rotation) / 500, np.eye(6), atol=1e-9)

@@ -8,7 +8,9 @@ from scipy.spatial.transform import Rotation
 from occlib.rendering import Camera, PerspectiveCamera, rotation_matrix, scaled_orthographic_pose
 from occlib.rendering.camera import rotation_angles
 
-POSES = torch.tensor([[0.2, -0.5, 0.3, 1.3, 100.0, 120.0], [-0.4, 0.9, -1.0, 0.6, 90.0, 60.0]], dtype=torch.float64)
+POSES = torch.tensor(
+    [[0.2, -0.5, 0.3, 1.3, 100.0, 120.0], [-0.4, 0.9, -1.0, 0.6, 90.0, 60.0]], dtype=torch.float64
+)
 
 
 def test_rotation_is_roll_after_yaw_after_pitch():
@@ -37,7 +39,8 @@ def test_eq_10_by_hand():
 
 @pytest.mark.parametrize("make", [Camera, lambda pose, size: PerspectiveCamera(pose, size, 500.0)])
 def test_ndc_are_pytorch3ds(make):
-    """The image's top-left corner is NDC (+1, +1), its bottom-right corner (-1, -1); pixels per image, not absolute."""
+    """The image's top-left corner is NDC (+1, +1), its bottom-right corner (-1, -1); pixels per image, not
+    absolute."""
     vertices = torch.randn(2, 40, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) * 50
     camera = make(POSES, 200)
     projected, ndc = camera.project(vertices), camera.ndc(vertices)
@@ -57,7 +60,8 @@ def test_perspective_camera_keeps_the_origin_and_tends_to_the_orthographic_one()
 
 
 def test_perspective_camera_against_a_pinhole_by_hand():
-    """Focal length 400 px, k = 2 px/mm: the origin is 200 mm away; a point 100 mm nearer looks twice as large."""
+    """Focal length 400 px, k = 2 px/mm: the origin is 200 mm away; a point 100 mm nearer looks twice as
+    large."""
     pose = torch.tensor([[0.0, 0.0, 0.0, 2.0, 100.0, 100.0]], dtype=torch.float64)
     camera = PerspectiveCamera(pose, 200, 400.0)
     projected = camera.project(torch.tensor([[[10.0, 5.0, 100.0]]], dtype=torch.float64))
@@ -85,4 +89,6 @@ def test_closed_form_pose_never_mirrors():
     mirrored = Camera(POSES[:1], 200).project(points * torch.tensor([-1.0, 1.0, 1.0]))[..., :2]
     pose = scaled_orthographic_pose(points, mirrored)
     assert pose[0, 3] > 0
-    torch.testing.assert_close(torch.linalg.det(rotation_matrix(pose[:, :3])), torch.ones(1, dtype=torch.float64))
+    torch.testing.assert_close(
+        torch.linalg.det(rotation_matrix(pose[:, :3])), torch.ones(1, dtype=torch.float64)
+    )

@@ -41,7 +41,9 @@ def test_parity_with_pytorch3d():
     generator = torch.Generator().manual_seed(0)
     for mine, theirs in ((ours.zbuf, zbuf), (ours.bary_coords, bary), (ours.dists, dists)):
         weights = torch.randn(mine.shape, generator=generator) * (same if mine.ndim == 4 else same[..., None])
-        gradients = [torch.autograd.grad((x * weights).sum(), vertices, retain_graph=True)[0] for x in (mine, theirs)]
+        gradients = [
+            torch.autograd.grad((x * weights).sum(), vertices, retain_graph=True)[0] for x in (mine, theirs)
+        ]
         assert relative(*gradients) < 1e-3
 
 
@@ -56,7 +58,9 @@ def test_against_the_reference_with_gradients():
         mine, theirs = getattr(fast, name), getattr(slow, name)
         torch.testing.assert_close(mine, theirs)
         weights = torch.randn(mine.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-        gradients = [torch.autograd.grad((x * weights).sum(), vertices, retain_graph=True)[0] for x in (mine, theirs)]
+        gradients = [
+            torch.autograd.grad((x * weights).sum(), vertices, retain_graph=True)[0] for x in (mine, theirs)
+        ]
         torch.testing.assert_close(*gradients)
 
 
@@ -152,7 +156,10 @@ def test_interpolate_against_its_torch_twin():
     torch.testing.assert_close(fast, slow)
     weights = torch.randn_like(fast)
     for mine, theirs in zip(
-        *(torch.autograd.grad((x * weights).sum(), (vertices, attributes), retain_graph=True) for x in (fast, slow)),
+        *(
+            torch.autograd.grad((x * weights).sum(), (vertices, attributes), retain_graph=True)
+            for x in (fast, slow)
+        ),
         strict=True,
     ):
         torch.testing.assert_close(mine, theirs)

@@ -15,7 +15,9 @@ def test_uniform_light_shows_the_albedo():
     vertices, faces = ellipsoid(3)
     rendering = render(vertices, faces, torch.full_like(vertices, 0.6), UNIFORM, Camera(pose(), 224), 224)
     assert rendering.image.shape == (1, 3, 224, 224) and rendering.alpha.shape == (1, 1, 224, 224)
-    torch.testing.assert_close(rendering.image, 0.6 * rendering.alpha.expand(-1, 3, -1, -1), atol=1e-3, rtol=0)
+    torch.testing.assert_close(
+        rendering.image, 0.6 * rendering.alpha.expand(-1, 3, -1, -1), atol=1e-3, rtol=0
+    )
     area = math.pi * 75 * 105 * 0.8**2
     frontal = render(vertices, faces, vertices, UNIFORM, Camera(pose(0, 0, 0), 224), 224)
     assert frontal.alpha.sum().item() == pytest.approx(area, rel=0.01)
@@ -25,7 +27,9 @@ def test_light_from_the_viewers_right_brightens_the_right_of_the_image():
     vertices, faces = ellipsoid(3)
     lighting = UNIFORM.clone()
     lighting[0, 3] = 1.0
-    image = render(vertices, faces, torch.ones_like(vertices), lighting, Camera(pose(0, 0, 0), 224), 224).image
+    image = render(
+        vertices, faces, torch.ones_like(vertices), lighting, Camera(pose(0, 0, 0), 224), 224
+    ).image
     assert image[0, 0, 112, 165] > 1.1 > 0.9 > image[0, 0, 112, 58]
     torch.testing.assert_close(image[0, 0, 112, 111], image[0, 0, 112, 112], atol=0.02, rtol=0)
 
@@ -36,9 +40,11 @@ def test_depth_and_normals():
     rendering = render(vertices, faces, vertices, UNIFORM, Camera(pose(0, 0, 0, size=225), 225), 225)
     assert rendering.depth[0, 0, 113, 114].item() == pytest.approx(1000 - 90, abs=0.2)
     assert rendering.depth[0, 0, 0, 0] == math.inf
-    torch.testing.assert_close(rendering.normals[0, :, 113, 114], torch.tensor([0.0, 0.0, 1.0]), atol=0.06, rtol=0)
-    assert rendering.normals[0, 0, 112, 165] > 0.5  # x to the viewer's right
-    assert rendering.normals[0, 1, 40, 112] > 0.5  # y up, rows down
+    torch.testing.assert_close(
+        rendering.normals[0, :, 113, 114], torch.tensor([0.0, 0.0, 1.0]), atol=0.06, rtol=0
+    )
+    assert rendering.normals[0, 0, 113, 165] > 0.5  # x to the viewer's right
+    assert rendering.normals[0, 1, 40, 114] > 0.5  # y up, rows down
 
 
 def test_another_image_size_shows_the_same():

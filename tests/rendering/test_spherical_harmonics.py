@@ -42,7 +42,9 @@ def test_shading_is_lambert_under_light_of_bands_0_to_2():
     """The reflected light by definition: the integral of L(w) max(0, n.w) / pi over the sphere."""
     generator = torch.Generator().manual_seed(0)
     lighting = torch.randn(1, 9, dtype=torch.float64, generator=generator)
-    normals = torch.nn.functional.normalize(torch.randn(1, 5, 3, dtype=torch.float64, generator=generator), dim=-1)
+    normals = torch.nn.functional.normalize(
+        torch.randn(1, 5, 3, dtype=torch.float64, generator=generator), dim=-1
+    )
     z, wz = np.polynomial.legendre.leggauss(200)
     phi = np.arange(400) * 2 * np.pi / 400
     z, phi, weights = (x.ravel() for x in np.broadcast_arrays(z[:, None], phi, wz[:, None] * 2 * np.pi / 400))
@@ -50,7 +52,9 @@ def test_shading_is_lambert_under_light_of_bands_0_to_2():
     directions = torch.tensor(np.stack([radius * np.cos(phi), radius * np.sin(phi), z], -1))
     light = torch.tensor(weights) * (sh_basis(directions) @ lighting[0])
     expected = (light * (normals[0] @ directions.T).clamp(min=0)).sum(-1) / math.pi
-    torch.testing.assert_close(shade(normals, lighting)[0], expected[:, None].expand(-1, 3), atol=1e-4, rtol=0)
+    torch.testing.assert_close(
+        shade(normals, lighting)[0], expected[:, None].expand(-1, 3), atol=1e-4, rtol=0
+    )
 
 
 def test_uniform_light_of_radiance_one_shades_to_one():
