@@ -81,11 +81,14 @@ class Reconstruction:
         lighting = self.coefficients.lighting if lighting is None else lighting.to(pose)
         return render(vertices, self.model.faces, albedo, lighting, Camera(pose, ALIGNED_SIZE), image_size)
 
+    def landmarks_aligned(self) -> np.ndarray:
+        """The 68 landmarks projected into the aligned photo, (68, 2) pixels."""
+        points = torch.from_numpy(self.landmarks)[None].to(self.camera.pose)
+        return self.camera.project(points)[0, :, :2].cpu().numpy()
+
     def landmarks_2d(self) -> np.ndarray:
         """The 68 landmarks projected into the original photo, (68, 2) pixels."""
-        points = torch.from_numpy(self.landmarks)[None].to(self.camera.pose)
-        aligned = self.camera.project(points)[0, :, :2].cpu().numpy()
-        return (aligned - self.crop[:, 2]) @ np.linalg.inv(self.crop[:, :2]).T
+        return (self.landmarks_aligned() - self.crop[:, 2]) @ np.linalg.inv(self.crop[:, :2]).T
 
     def plot(self):
         """Matplotlib figure of the stages: photo, mask, fitted face, turned face."""

@@ -79,9 +79,12 @@ def over(rendering, image: np.ndarray) -> np.ndarray:
 
 
 def turned_face(reconstruction, yaw: float, *, size: int = 256) -> np.ndarray:
-    """The face under soft white light, turned by `yaw` radians, on white, (size, size, 3) in [0, 1]."""
-    rendering = reconstruction.render(size, angles=(0.0, yaw, 0.0), lighting=SOFT_LIGHT)
-    return over(rendering, np.ones((size, size, 3)))
+    """The whole head in the light of its photo, turned by `yaw` radians, on white, (size, size, 3) in [0, 1]."""
+    vertices, faces, colors = (
+        torch.from_numpy(array) for array in (reconstruction.vertices, reconstruction.faces, reconstruction.colors)
+    )
+    lighting = reconstruction.coefficients.lighting.cpu()
+    return mesh_portrait(vertices[None], faces, colors[None], angles=(0.0, yaw, 0.0), lighting=lighting, size=size)
 
 
 def portrait(

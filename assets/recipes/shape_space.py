@@ -3,10 +3,11 @@
 Identity. A head is hm08 plus macro targets (ancestry x sex x age, and sex x age x muscle x weight) plus local
 targets (head, forehead, brows, eyes, nose, mouth, ears, chin, cheeks, neck, asymmetry), with random weights:
 
-    V = V_hm08 + sum_m w_m T_m + sum_a (max(z_a, 0) T_a+ + max(-z_a, 0) T_a-),   z_a ~ N(0, sigma_group^2)
+    V = V_hm08 + sum_m w_m T_m + sum_a (max(z_a, 0) T_a+ + max(-z_a, 0) T_a-),   z_a ~ N(mu_a, sigma_a^2)
 
-The spreads sigma decide between mutants and clones; they were set so that thirteen sizes vary about as much as
-published surveys of adults say. `python assets/recipes/shape_space.py` prints the comparison.
+The spreads sigma decide between mutants and clones; they were set so that thirteen sizes vary about as much
+as published surveys of adults say, and the means mu so that the mean head has the published sizes.
+`python assets/recipes/shape_space.py` prints the comparison.
 
 Expression. 51 ARKit-like face units and 13 left/right pairs of MakeHuman's own units make 64 semantic units.
 """
@@ -20,8 +21,7 @@ from anthropometry import PUBLISHED, Tape, comparison, published
 
 N_IDENTITY, N_EXPRESSION = 80, 64
 
-# Standard deviation of the weight of a local target, by group (1 = the target as drawn, which is a
-# caricature).
+# Standard deviation of a local target's weight, by group (1 = the target as drawn, which is a caricature).
 SPREAD = {"head": 0.20, "forehead": 0.20, "eyebrows": 0.25, "eyes": 0.19, "nose": 0.20, "mouth": 0.19,
           "ears": 0.16, "chin": 0.26, "cheek": 0.24, "neck": 0.08, "asym": 0.11}
 # Axes whose group's spread leaves faces too alike in height, or eyes too far apart.
@@ -245,7 +245,7 @@ def expression_offsets(head) -> dict[str, np.ndarray]:
     for unit, parts in BOTH_SIDES.items():
         offsets[unit] = sum(head.coarse_offset(head_mesh.read_target(whole / f"{part}.target.gz"))
                             for part in parts)
-    # The tongue lies down as the mouth opens; as drawn it fills the opening or, in "mouth-open", stays behind.
+    # The tongue lies down as the mouth opens; as drawn it fills the opening or, in mouth-open, stays up.
     tongue = head.parts == 1 + list(head_mesh.PARTS).index("tongue")
     offsets["jawDrop"][tongue] = offsets["jawOpen"][tongue] = offsets["jawOpen"][tongue] + TONGUE_LOWERED
     return offsets

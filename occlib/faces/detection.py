@@ -19,7 +19,7 @@ _SIDES = (128, 256, 512, 1024)  # pixels of the photo's longer side at the scale
 _TURNED_SIDES = (128, 256, 512)  # and of turned copies
 _SMALLEST = 20  # pixels: smaller faces are not seen at a scale
 _ANGLES = np.radians([-20, 20, -45, 45, -90, 90, 180])  # small turns help covered faces too
-_LEAST_SCORE, _LEAST_PRESENCE = 0.5, 0.6
+_LEAST_SCORE, _LEAST_PRESENCE = 0.5, 0.75
 _SURE = 0.75  # score above which a face surely stands upright; one upside down may reach 0.7
 
 

@@ -27,6 +27,7 @@ def sample_expression_units(names: tuple[str, ...], count: int, rng: np.random.G
     strength = rng.beta(1.2, 1.8, (count, len(names)))
     weights = np.where(rng.random(strength.shape) < 0.15, strength, 0.0)
     weights *= np.where(rng.random((count, 1)) < 0.2, 0.15, 1.0)
+    _leave_out_weaker(weights, column)  # before the right side follows the left: eyes never part
     one_sided = rng.random((count, len(names))) < 0.15
     for name, k in column.items():
         if name.endswith("Left"):
@@ -37,10 +38,14 @@ def sample_expression_units(names: tuple[str, ...], count: int, rng: np.random.G
             alone = one_sided[:, k] & ("Look" not in stem)
             if stem not in ("jaw", "mouth"):  # those shift to one side: Left and Right are opposites
                 weights[:, twin] = np.where(alone, weights[:, twin], alike)
-    for a, b in _EXCLUDES:
-        weaker = np.where(weights[:, column[a]] < weights[:, column[b]], column[a], column[b])
-        weights[np.arange(count), weaker] = 0.0
+    _leave_out_weaker(weights, column)
     # Lips may stay together while the jaw drops.
     closing = np.where(rng.random(count) < 0.3, rng.random(count), 0.0)
     weights[:, column["mouthClose"]] = closing * weights[:, column["jawOpen"]]
     return weights.astype(np.float32)
+
+
+def _leave_out_weaker(weights, column):
+    for a, b in _EXCLUDES:
+        weaker = np.where(weights[:, column[a]] < weights[:, column[b]], column[a], column[b])
+        weights[np.arange(len(weights)), weaker] = 0.0

@@ -47,7 +47,7 @@ def antialias(image: Tensor, fragments: Fragments) -> Tensor:
         from occlib.rendering.antialias_cpu import Antialias
 
         channels_last = image.permute(0, 2, 3, 1)
-        mesh = topology(fragments.faces)
+        mesh = topology(fragments.faces, fragments.ndc_vertices.shape[1])
         blended = Antialias.apply(
             channels_last, fragments.ndc_vertices, fragments.pix_to_face, fragments.zbuf, mesh
         )
@@ -60,7 +60,9 @@ def antialias_torch(image: Tensor, fragments: Fragments) -> Tensor:
     size = image.shape[-1]
     seen = fragments.pix_to_face >= 0
     depth = torch.where(seen, fragments.zbuf, torch.inf).detach().reshape(len(image), -1)
-    edges = torch.from_numpy(topology(fragments.faces).edges.astype(np.int64)).to(image.device)
+    edges = torch.from_numpy(
+        topology(fragments.faces, fragments.ndc_vertices.shape[1]).edges.astype(np.int64)
+    ).to(image.device)
     results = []
     for n in range(len(image)):
         colours = image[n].flatten(1).t()  # (H W, C)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from occlib.rendering.kernels import kernel, run
 from occlib.rendering.rasterizer import EPSILON
@@ -37,6 +38,7 @@ class Antialias(torch.autograd.Function):
         return blended
 
     @staticmethod
+    @once_differentiable
     def backward(ctx, grad_blended: Tensor):
         image, vertices = ctx.saved_tensors
         grad_blended = grad_blended.contiguous()

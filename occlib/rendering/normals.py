@@ -21,7 +21,7 @@ def vertex_normals(vertices: Tensor, faces: Tensor) -> Tensor:
     if vertices.device.type == "cpu":
         from occlib.rendering.normals_cpu import VertexNormals
 
-        return VertexNormals.apply(vertices, topology(faces))
+        return VertexNormals.apply(vertices, topology(faces, vertices.shape[1]))
     return vertex_normals_torch(vertices, faces)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from occlib.rendering.kernels import kernel, run
 from occlib.rendering.topology import Topology
@@ -25,6 +26,7 @@ class VertexNormals(torch.autograd.Function):
         return normals
 
     @staticmethod
+    @once_differentiable
     def backward(ctx, grad_normals: Tensor):
         vertices, normals, lengths = ctx.saved_tensors
         grad = torch.zeros_like(vertices)

@@ -83,7 +83,9 @@ def rasterize(ndc_vertices: Tensor, faces: Tensor, image_size: int) -> Fragments
         return rasterize_pytorch3d(ndc_vertices, faces, image_size)
     from occlib.rendering.rasterizer_cpu import Rasterize
 
-    pix_to_face, zbuf, bary = Rasterize.apply(ndc_vertices, topology(faces), image_size)
+    pix_to_face, zbuf, bary = Rasterize.apply(
+        ndc_vertices, topology(faces, ndc_vertices.shape[1]), image_size
+    )
     return Fragments(pix_to_face, zbuf, bary, ndc_vertices, faces)
 
 
@@ -115,7 +117,10 @@ def interpolate(fragments: Fragments, attributes: Tensor) -> Tensor:
         from occlib.rendering.rasterizer_cpu import Interpolate
 
         return Interpolate.apply(
-            fragments.bary_coords, attributes, fragments.pix_to_face, topology(fragments.faces)
+            fragments.bary_coords,
+            attributes,
+            fragments.pix_to_face,
+            topology(fragments.faces, attributes.shape[1]),
         )
     return interpolate_torch(fragments, attributes)
 

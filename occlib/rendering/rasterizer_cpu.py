@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from occlib.rendering.kernels import bands, gradient_bands, gradient_parts, kernel, run
 from occlib.rendering.rasterizer import EPSILON, pixel_centres
@@ -41,6 +42,7 @@ class Rasterize(torch.autograd.Function):
         return pix_to_face, zbuf, bary
 
     @staticmethod
+    @once_differentiable
     def backward(ctx, _, grad_zbuf: Tensor | None, grad_bary: Tensor | None):
         vertices, pix_to_face, bary = ctx.saved_tensors
         if grad_zbuf is None and grad_bary is None:
@@ -50,7 +52,6 @@ class Rasterize(torch.autograd.Function):
         size = pix_to_face.shape[1]
         centres = pixel_centres(size, vertices).numpy()
         arrays = [x.numpy() for x in (vertices, pix_to_face, bary, grad_zbuf, grad_bary)]
-
         faces = ctx.mesh.faces
         grad = vertices.new_zeros((gradient_parts(len(vertices)), *vertices.shape))
         tasks = [
@@ -62,8 +63,7 @@ class Rasterize(torch.autograd.Function):
 
 
 class Interpolate(torch.autograd.Function):
-    """(bary_coords, attributes (N, V, C), pix_to_face, topology) -> (N, H, W, C), as
-    `rasterizer.interpolate`."""
+    """(bary_coords, attributes (N, V, C), pix_to_face, topology) -> (N, H, W, C), as `interpolate`."""
 
     @staticmethod
     def forward(ctx, bary: Tensor, attributes: Tensor, pix_to_face: Tensor, mesh: Topology):
@@ -81,11 +81,11 @@ class Interpolate(torch.autograd.Function):
         return values
 
     @staticmethod
+    @once_differentiable
     def backward(ctx, grad_values: Tensor):
         bary, attributes, pix_to_face = ctx.saved_tensors
         grad_bary = torch.zeros_like(bary)
         arrays = [x.numpy() for x in (attributes, pix_to_face, bary, grad_values.contiguous(), grad_bary)]
-
         faces = ctx.mesh.faces
         count, size = pix_to_face.shape[:2]
         grad = attributes.new_zeros((gradient_parts(count), *attributes.shape))

@@ -24,7 +24,7 @@ def shade_pixels(
     if albedo.device.type == "cpu":
         from occlib.rendering.shading_cpu import ShadePixels
 
-        mesh = topology(fragments.faces)
+        mesh = topology(fragments.faces, min(albedo.shape[1], normals.shape[1]))
         quadric = light_quadric(lighting)
         return ShadePixels.apply(fragments.bary_coords, albedo, normals, quadric, fragments.pix_to_face, mesh)
     return shade_pixels_torch(fragments, albedo, normals, lighting)

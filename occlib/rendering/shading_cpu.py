@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from occlib.rendering.kernels import bands, gradient_bands, gradient_parts, kernel, run
 from occlib.rendering.topology import Topology
@@ -42,6 +43,7 @@ class ShadePixels(torch.autograd.Function):
         return image, pixel_normals
 
     @staticmethod
+    @once_differentiable
     def backward(ctx, grad_image: Tensor, grad_pixel_normals: Tensor):
         bary, albedo, normals, quadric, pix_to_face, pixel_normals = ctx.saved_tensors
         count, size = pix_to_face.shape[:2]

@@ -37,7 +37,8 @@ def turnable_face(model: MorphableModel, *, count: int = 4, reach: float = 3.0) 
     mesh = k3d.mesh(vertices, model.faces.numpy().astype(np.uint32), colors=colors, flat_shading=False)
     plot = k3d.plot(height=420, grid_visible=False, menu_visibility=False, camera_auto_fit=False, axes_helper=0)
     plot += mesh
-    plot.camera = [0, -20, 420, 0, -30, -40, 0, 1, 0]  # position, target, up
+    plot.camera_fov = 25  # degrees: from far away, like the camera of Eq. 10
+    plot.camera = [0, -32, 650, 0, -32, -40, 0, 1, 0]  # position, target, up; mm
 
     def update(_):
         mesh.vertices, mesh.colors = face_mesh(model, {key: control.value for key, control in controls.items()})

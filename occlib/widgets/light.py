@@ -40,7 +40,7 @@ def light_and_pose(model: MorphableModel) -> Live:
         "elevation": Slider("light from above", -80, 80, 5, 30),
         "pitch": Slider("pitch", -40, 40, 2),
         "yaw": Slider("yaw", -80, 80, 2),
-        "roll": Slider("roll", -45, 45, 2),
+        "roll": Slider("roll", -44, 44, 2),
     }
     alt = "Rendered head lit from the upper right; run the cell to move light and head with the sliders."
     return explore(lambda **angles: lit_head(model, **angles), sliders, alt)

@@ -22,7 +22,7 @@ class Slider(NamedTuple):
         kind = ipywidgets.IntSlider if isinstance(self.step, int) else ipywidgets.FloatSlider
         return kind(
             self.start, min=self.low, max=self.high, step=self.step, description=self.label,
-            style={"description_width": "8em"}, layout={"width": "26em"},
+            style={"description_width": "9.5em"}, layout={"width": "28em"},
         )  # fmt: skip
 
 

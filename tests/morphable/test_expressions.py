@@ -36,7 +36,8 @@ def test_sides_move_together_and_eyes_turn_together(names, weights):
         return np.corrcoef(weights[:, names.index(a)], weights[:, names.index(b)])[0, 1]
 
     assert correlation("mouthSmileLeft", "mouthSmileRight") > 0.6
-    assert correlation("eyeLookInLeft", "eyeLookOutRight") > 0.8
+    assert correlation("eyeLookInLeft", "eyeLookOutRight") > 0.9
+    assert (weights[:, names.index("eyeLookUpLeft")] * weights[:, names.index("eyeLookDownRight")] == 0).all()
     assert correlation("jawLeft", "jawRight") <= 0.05
 
 

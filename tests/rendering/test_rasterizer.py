@@ -119,6 +119,15 @@ def test_no_faces_no_area_one_pixel():
     assert rasterize(vertices, faces, 1).zbuf.shape == (1, 1, 1, 1)
 
 
+@pytest.mark.parametrize("bad", [-1, 42])
+def test_faces_beyond_the_vertices_are_an_error_not_a_crash(bad):
+    vertices, faces = scene(1, 32)
+    assert vertices.shape[1] == 42
+    faces[3, 1] = bad
+    with pytest.raises(IndexError, match=str(bad)):
+        rasterize(vertices, faces, 8)
+
+
 def test_a_triangle_larger_than_the_image_fills_it():
     fragments = rasterize(*triangle((-50.0, -50.0), (50.0, -50.0), (0.0, 100.0), z=3.0), 16)
     torch.testing.assert_close(fragments.zbuf, torch.full((1, 16, 16, 1), 3.0))

@@ -1,0 +1,33 @@
+import numpy as np
+import pytest
+import torch
+import trimesh
+
+from occlib.bench import Report, _Step, closed_mesh
+from occlib.morphable import MorphableModel
+from occlib.rendering import rasterize
+
+
+def test_closed_mesh_is_a_closed_ellipsoid():
+    vertices, faces = closed_mesh(21)
+    mesh = trimesh.Trimesh(vertices[0].numpy(), faces.numpy(), process=False)
+    assert len(faces) == 12 * 21**2
+    assert mesh.is_watertight and mesh.is_winding_consistent
+    assert mesh.volume == pytest.approx(4 / 3 * np.pi * 75 * 105 * 90, rel=0.01)
+
+
+def test_a_step_taken_apart_is_the_step():
+    """The shares are worth something only if the parts, one by one, do what the whole does."""
+    model = MorphableModel.load()
+    whole, parts = _Step(model, rasterize), _Step(model, rasterize)
+    for _ in range(2):
+        whole.whole()
+        assert all(seconds >= 0 for pair in parts.split().values() for seconds in pair)
+    for name, parameter in whole.parameters.items():
+        assert not torch.equal(parameter, _Step(model, rasterize).parameters[name])
+        torch.testing.assert_close(parts.parameters[name], parameter)
+
+
+def test_report_is_a_table():
+    report = Report("Title", ("part", "ms"), [("raster", 1234.5), ("a", 0.5)], ["note"])
+    assert str(report) == "Title\n\npart       ms\n------  -----\nraster  1,234\na         0.5\n\nnote\n"
