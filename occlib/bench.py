@@ -92,11 +92,9 @@ def bench_raster(resolutions: tuple[int, ...] = (21, 41, 76)) -> Report:
 
         draw(rasterize)  # compiles, and learns the mesh's topology
         ours, (pixels, gradient), _ = _with_best_threads(
-            lambda draw=draw: _fastest(lambda: draw(rasterize), 20)
+            lambda draw=draw: _fastest(lambda: draw(rasterize), 1.5)
         )
-        theirs, (their_pixels, their_gradient) = _fastest(
-            lambda: draw(rasterize_pytorch3d), 2 if len(faces) < 10_000 else 1
-        )
+        theirs, (their_pixels, their_gradient) = _fastest(lambda: draw(rasterize_pytorch3d), 2.0)
         difference = ((gradient - their_gradient).norm() / their_gradient.norm()).item()
         differing = int((pixels != their_pixels).sum())
         rows.append((len(faces), 1e3 * ours, 1e3 * theirs, theirs / ours, differing, difference))
@@ -182,10 +180,11 @@ def translation_gradient_errors(yaws: tuple[float, ...] = (-0.6, -0.3, 0.0, 0.4,
     return errors
 
 
-def _fastest(function: Callable, repeats: int) -> tuple[float, object]:
-    """Seconds of the fastest of some calls of `function`, and its result."""
+def _fastest(function: Callable, seconds: float = 0.0) -> tuple[float, object]:
+    """Seconds of the fastest call among as many as fit into `seconds`, one at least; and what it returned."""
     times = []
-    for _ in range(repeats):
+    end = time.perf_counter() + seconds
+    while not times or time.perf_counter() < end:
         start = time.perf_counter()
         result = function()
         times.append(time.perf_counter() - start)
@@ -309,13 +308,13 @@ def bench_fit() -> Report:
     step.whole()
 
     def measure():
-        whole, _ = _fastest(step.whole, 30)
-        parts = min((step.split() for _ in range(20)), key=_total)
-        reading, _ = _fastest(lambda: [basis.sum() for basis in bases], 20)
+        whole, _ = _fastest(step.whole, 2.0)
+        parts = min((step.split() for _ in range(30)), key=_total)
+        reading, _ = _fastest(lambda: [basis.sum() for basis in bases], 0.3)
         return whole, (parts, reading)
 
     ours, (parts, reading), threads = _with_best_threads(measure)
-    theirs, _ = _fastest(_Step(model, rasterize_pytorch3d).whole, 1)
+    theirs, _ = _fastest(_Step(model, rasterize_pytorch3d).whole)
 
     rows = [
         (name, 1e3 * forward, 1e3 * backward, f"{100 * (forward + backward) / _total(parts):.0f} %")
@@ -329,8 +328,8 @@ def bench_fit() -> Report:
         rows,
         [
             f"the whole step: {1e3 * ours:.1f} ms",
-            f"the same through PyTorch3D's CPU rasteriser: {1e3 * theirs:,.0f} ms, {theirs / ours:,.0f} times as "
-            "long (bar: 500)",
+            f"the same through PyTorch3D's CPU rasteriser: {1e3 * theirs:,.0f} ms, "
+            f"{theirs / ours:,.0f} times as long (bar: 500)",
             f"floor of any step: reading the bases forward and backward, {read / 1e6:.1f} MB at "
             f"{read / (2 * reading) / 1e9:.1f} GB/s: {2e3 * reading:.1f} ms; the step takes "
             f"{ours / (2 * reading):.1f} times that",

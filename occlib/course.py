@@ -121,7 +121,7 @@ def tidy(notebook) -> None:
 
 
 def set_cover(notebook) -> None:
-    """Attach what the cell tagged `cover` shows to the first cell, which refers to it as `attachment:cover.jpg`.
+    """Attach what the cell tagged `cover` shows to the first cell, which shows it as `attachment:cover.jpg`.
 
     So the picture at the top of a notebook is always the one that the code below makes.
     """
@@ -153,7 +153,7 @@ def copy(notebooks: tyro.conf.Positional[tuple[Path, ...]], out: Path) -> None:
 
 
 def without_solution(source: str) -> str:
-    """A cell in which everything between ### BEGIN SOLUTION and ### END SOLUTION became one line that asks for it."""
+    """A cell where all from ### BEGIN SOLUTION to ### END SOLUTION became one line that asks for it."""
     solution = re.compile(r"^( *)### BEGIN SOLUTION\n.*?### END SOLUTION(?:\n|\Z)", re.MULTILINE | re.DOTALL)
     return solution.sub(lambda match: match[1] + 'raise NotImplementedError("your code here")\n', source)
 

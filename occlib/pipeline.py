@@ -237,6 +237,11 @@ def _assemble(pixels, face: Face, aligned, crop, points, mask, model: MorphableM
 
 
 def _aligned_features(points: torch.Tensor):
-    """G (Eq. 12) as a function of the aligned photo: dlib's chip cut by the detected points, then embedded."""
+    """G (Eq. 12) as a function of the aligned photo at any size: dlib's chip cut by the points, then embedded."""
     network = DlibFeatures.load(points.device)
-    return lambda image: network(align_chip(image, points[None].expand(len(image), -1, -1)))
+
+    def features(image: torch.Tensor) -> torch.Tensor:
+        scaled = points * (image.shape[-1] / ALIGNED_SIZE)
+        return network(align_chip(image, scaled[None].expand(len(image), -1, -1)))
+
+    return features

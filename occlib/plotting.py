@@ -1,7 +1,7 @@
 """Every figure of the notebooks and of `occlib reconstruct`.
 
-Functions that return a `Figure` are handed to `picture` in a notebook, which stores it small and with the words that
-say what is to be seen. Those that return (H, W, 3) arrays in [0, 1] are panels of such figures.
+Functions that return a `Figure` are handed to `picture` in a notebook, which stores it small and with the
+words that say what is to be seen. Those that return (H, W, 3) arrays in [0, 1] are panels of such figures.
 """
 
 import io
@@ -24,7 +24,7 @@ SOFT_LIGHT = torch.tensor([[2.4, 0.25, 0.9, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]])
 
 
 def picture(figure: Figure, alt: str, *, photo: bool = False, dpi: int = 80):
-    """A figure as a notebook shows and stores it: with an alt text, as PNG or, when it is made of photos, as JPEG."""
+    """A figure as a notebook shows and stores it: with an alt text, as PNG or, made of photos, as JPEG."""
     from IPython.display import Image as Shown
 
     data = encoded(figure_pixels(figure, dpi=dpi), "jpeg" if photo else "png")
@@ -79,12 +79,15 @@ def over(rendering, image: np.ndarray) -> np.ndarray:
 
 
 def turned_face(reconstruction, yaw: float, *, size: int = 256) -> np.ndarray:
-    """The whole head in the light of its photo, turned by `yaw` radians, on white, (size, size, 3) in [0, 1]."""
+    """The head in its photo's light, turned by `yaw` radians, on white, (size, size, 3) in [0, 1]."""
     vertices, faces, colors = (
-        torch.from_numpy(array) for array in (reconstruction.vertices, reconstruction.faces, reconstruction.colors)
+        torch.from_numpy(array)
+        for array in (reconstruction.vertices, reconstruction.faces, reconstruction.colors)
     )
     lighting = reconstruction.coefficients.lighting.cpu()
-    return mesh_portrait(vertices[None], faces, colors[None], angles=(0.0, yaw, 0.0), lighting=lighting, size=size)
+    return mesh_portrait(
+        vertices[None], faces, colors[None], angles=(0.0, yaw, 0.0), lighting=lighting, size=size
+    )
 
 
 def portrait(
@@ -100,17 +103,22 @@ def portrait(
 ) -> np.ndarray:
     """One head of the model on white, (size, size, 3) in [0, 1], at the same scale for every head.
 
-    identity, expression, texture: (K,) coefficients in standard deviations, shorter ones are filled up with zeros.
-    colors: (V, 3) in [0, 1] instead of the texture's albedo. angles: pitch, yaw, roll in radians. lighting: (1, 9).
+    identity, expression, texture: (K,) coefficients in standard deviations, short ones filled up with zeros.
+    colors: (V, 3) in [0, 1] instead of the texture's albedo. angles: pitch, yaw, roll in radians.
+    lighting: (1, 9).
     """
     vertices = model.shape(_row(identity, model.n_identity), _row(expression, model.n_expression))
     albedo = model.albedo(_row(texture, model.n_texture)) if colors is None else colors[None]
-    return mesh_portrait(vertices, model.faces, albedo.clamp(0, 1), angles=angles, lighting=lighting, size=size)
+    return mesh_portrait(
+        vertices, model.faces, albedo.clamp(0, 1), angles=angles, lighting=lighting, size=size
+    )
 
 
 @torch.no_grad()
-def mesh_portrait(vertices, faces, albedo, *, angles=(0.0, 0.0, 0.0), lighting=SOFT_LIGHT, size=160) -> np.ndarray:
-    """A head (1, V, 3) in mm with albedo (1, V, 3) on white, (size, size, 3) in [0, 1]; 265 mm fill the picture."""
+def mesh_portrait(
+    vertices, faces, albedo, *, angles=(0.0, 0.0, 0.0), lighting=SOFT_LIGHT, size=160
+) -> np.ndarray:
+    """A head (1, V, 3) in mm with albedo (1, V, 3) on white, (size, size, 3) in [0, 1], 265 mm wide."""
     pose = vertices.new_tensor([[*angles, size / 265, 0.5 * size, 0.46 * size]])
     return over(render(vertices, faces, albedo, lighting, Camera(pose, size), size), np.ones((size, size, 3)))
 
@@ -125,7 +133,7 @@ def _row(coefficients, width: int) -> torch.Tensor:
 
 
 def heat(values: torch.Tensor, maximum: float) -> torch.Tensor:
-    """Values (V,) in [0, maximum] as colours (V, 3) of the map cividis, which colour-blind readers see as we do."""
+    """Values (V,) in [0, maximum] as colours (V, 3) of the map cividis, made for colour-blind readers too."""
     colors = matplotlib.colormaps["cividis"]((values / maximum).clamp(0, 1).numpy())
     return torch.from_numpy(colors[:, :3]).float()
 
@@ -138,7 +146,9 @@ def heat_row(panels: dict[str, np.ndarray], maximum: float, label: str, *, width
     return figure
 
 
-def image_table(rows: dict[str, Sequence[np.ndarray]], columns: Sequence[str], *, width: float = 1.5) -> Figure:
+def image_table(
+    rows: dict[str, Sequence[np.ndarray]], columns: Sequence[str], *, width: float = 1.5
+) -> Figure:
     """Images (H, W, 3) in [0, 1] in rows and columns with their names; `width` inches each."""
     first = next(iter(rows.values()))[0]
     height = width * first.shape[0] / first.shape[1]
@@ -160,7 +170,9 @@ def modes(model: MorphableModel, part: str, count: int = 4, *, sd: float = 2.0, 
     rows = {}
     for name, amount in {f"{-sd:+g} SD": -sd, "mean": 0.0, f"{sd:+g} SD": sd}.items():
         directions = amount * torch.eye(count)
-        rows[name] = [portrait(model, **{part: direction}, angles=(0.0, yaw, 0.0)) for direction in directions]
+        rows[name] = [
+            portrait(model, **{part: direction}, angles=(0.0, yaw, 0.0)) for direction in directions
+        ]
     return image_table(rows, [f"{part} {number + 1}" for number in range(count)])
 
 
@@ -178,14 +190,16 @@ def curves(x, lines: dict[str, np.ndarray], xlabel: str, ylabel: str, *, log: bo
 
 
 def loss_curves(history, *, log: bool = True) -> Figure:
-    """The terms of a fit's loss, step by step, and where its levels begin. history: the `FitStep`s of a `Fit`."""
+    """The terms of a fit's loss, step by step, and where its levels begin. history: `FitStep`s."""
     names = dict.fromkeys(name for step in history for name in step.losses)
     lines = {name: [step.losses.get(name, np.nan) for step in history] for name in names}
     figure = curves(range(len(history)), lines, "step", "weighted loss", log=log)
     for number in range(1, len(history)):
         if history[number].level != history[number - 1].level:
             figure.axes[0].axvline(number, color="gray", linewidth=1)
-            figure.axes[0].text(number, 1.01, " finer", transform=figure.axes[0].get_xaxis_transform(), fontsize=8)
+            figure.axes[0].text(
+                number, 1.01, " finer", transform=figure.axes[0].get_xaxis_transform(), fontsize=8
+            )
     return figure
 
 
@@ -202,7 +216,7 @@ def toy_faces(faces: dict[str, np.ndarray]) -> Figure:
 
 
 def triangle_colors(pix_to_face: torch.Tensor) -> np.ndarray:
-    """Which triangle (H, W) is behind each pixel, as distinct colours (H, W, 3); white where there is none."""
+    """Which triangle (H, W) is behind each pixel, as distinct colours (H, W, 3); white where none is."""
     palette = matplotlib.colormaps["viridis"]((pix_to_face.numpy() * 0.618) % 1)[..., :3]
     return np.where((pix_to_face >= 0).numpy()[..., None], palette, 1.0)
 
@@ -230,7 +244,7 @@ def signed_sphere(values: torch.Tensor, seen: torch.Tensor) -> np.ndarray:
 def landmark_table(
     faces: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]], *, columns: int = 4, width: float = 2.2
 ) -> Figure:
-    """Photos (H, W, 3) uint8 with detected (K, 2) and projected (K, 2) landmarks in their pixels, under their names."""
+    """Photos (H, W, 3) uint8 under their names, with detected and projected landmarks (K, 2) in pixels."""
     count = -(-len(faces) // columns)
     figure = Figure(figsize=(width * columns, (width + 0.2) * count + 0.2), layout="constrained")
     table = figure.subplots(count, columns, squeeze=False).flatten()
@@ -238,11 +252,15 @@ def landmark_table(
         axis.axis("off")
     for axis, (name, (photo, detected, projected)) in zip(table, faces.items()):
         axis.imshow(photo)
-        axis.scatter(*detected.T, s=9, facecolors="none", edgecolors="white", linewidths=0.8, label="detected")
+        axis.scatter(
+            *detected.T, s=9, facecolors="none", edgecolors="white", linewidths=0.8, label="detected"
+        )
         axis.scatter(*projected.T, s=4, color=ORANGE, label="projected")
         axis.set_title(name, fontsize=8)
     labels = table[0].get_legend_handles_labels()
-    figure.legend(*labels, loc="outside lower center", ncols=2, fontsize=8, facecolor="0.3", labelcolor="white")
+    figure.legend(
+        *labels, loc="outside lower center", ncols=2, fontsize=8, facecolor="0.3", labelcolor="white"
+    )
     return figure
 
 

@@ -11,9 +11,21 @@ from PIL import Image
 
 from occlib.morphable import MorphableModel
 from occlib.plotting import (
-    curves, encoded, figure_pixels, heat, image_row, image_table, landmark_table, loss_curves, mask_overlay, modes,
-    picture, portrait, sphere_normals, triangle_colors,
-)  # fmt: skip
+    curves,
+    encoded,
+    figure_pixels,
+    heat,
+    image_row,
+    image_table,
+    landmark_table,
+    loss_curves,
+    mask_overlay,
+    modes,
+    picture,
+    portrait,
+    sphere_normals,
+    triangle_colors,
+)
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +98,9 @@ def test_landmarks_lie_on_every_photo_of_a_table_with_empty_places():
     for n, axis in enumerate(figure.axes[:5]):
         detected, projected = axis.collections
         assert axis.get_title() == f"face {n}"
-        assert np.allclose(detected.get_offsets(), points) and np.allclose(projected.get_offsets(), points + n)
+        assert np.allclose(detected.get_offsets(), points) and np.allclose(
+            projected.get_offsets(), points + n
+        )
     assert not any(axis.images for axis in figure.axes[5:])
     assert figure_pixels(figure, dpi=50).shape[2] == 3
 

@@ -62,9 +62,15 @@ def test_sliders_move_the_turnable_face(model):
     assert np.abs(mesh.vertices - expected).max() < 1e-4 < np.abs(before - expected).max()
 
 
-@pytest.mark.parametrize("azimuth, elevation, direction", [
-    (0, 0, (0, 0, 1)), (np.pi / 2, 0, (1, 0, 0)), (0, np.pi / 2, (0, 1, 0)), (-np.pi / 2, 0, (-1, 0, 0)),
-])
+@pytest.mark.parametrize(
+    "azimuth, elevation, direction",
+    [
+        (0, 0, (0, 0, 1)),
+        (np.pi / 2, 0, (1, 0, 0)),
+        (0, np.pi / 2, (0, 1, 0)),
+        (-np.pi / 2, 0, (-1, 0, 0)),
+    ],
+)
 def test_a_surface_that_faces_the_lamp_is_brightest(azimuth, elevation, direction):
     lighting = distant_light(azimuth, elevation, ambient=0.0, strength=1.0)
     facing = torch.tensor([direction], dtype=torch.float32)

@@ -1,14 +1,13 @@
 """Published sizes of adult faces and how to measure them on our heads; `shape_space.py` calibrates to them.
 
-Means and standard deviations of men and of women in mm, rounded, after
+Means and standard deviations of men and of women in mm, rounded and quoted second-hand: look them up in the
+originals before you rely on one of them. After
 
-  [Z] Z. Zhuang, B. Bradtmiller, "Head-and-face anthropometric survey of U.S. respirator users", J. Occup.
-  Environ.
-      Hyg. 2, 2005 (3,997 adults of all ancestries);
+  [Z] Z. Zhuang, B. Bradtmiller, "Head-and-face anthropometric survey of U.S. respirator users",
+      J. Occup. Environ. Hyg. 2, 2005 (3,997 adults of all ancestries);
   [F] L. G. Farkas, "Anthropometry of the Head and Face", 2nd ed., 1994 (young North American adults);
   [P] the pooled analysis of intercanthal distance over 118 ethnic cohorts, PMC9029890, 2022, and eye
-  measurements
-      of Hong Kong Chinese, BioMed Res. Int. 821428, 2013, averaged with [F].
+      measurements of Hong Kong Chinese, BioMed Res. Int. 821428, 2013, averaged with [F].
 """
 
 import numpy as np

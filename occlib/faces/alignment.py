@@ -1,7 +1,7 @@
 """Put a face upright into a square: similarity transforms from points, and warps of images by them.
 
-A transform is a (2, 3) matrix that maps pixels of the source image to pixels of the result, both with centres at
-half-integers. `warp` is for tensors and differentiable, `crop` is for a photo of any size and fast.
+A transform is a (2, 3) matrix that maps pixels of the source image to pixels of the result, both with centres
+at half-integers. `warp` is for tensors and differentiable, `crop` is for a photo of any size and fast.
 """
 
 import cv2
@@ -11,7 +11,8 @@ import torch.nn.functional as F
 
 CHIP_SIZE = 150
 CHIP_POINTS_FROM_MESH = [263, 362, 33, 133, 2]
-"""FaceMesh points of the five that dlib aligns by: left eye outer, inner, right eye outer, inner, below the nose."""
+"""FaceMesh's points for the five that dlib aligns by: left eye outer, inner; right outer, inner; under the
+nose."""
 
 _CHIP_POINTS = torch.tensor([  # dlib's mean face (image_transforms/interpolation.h) in the unit square
     [0.8595674595992, 0.2134981538014],
@@ -25,13 +26,13 @@ _CHIP_PADDING = 0.25  # of the unit square on every side, as the recognition net
 
 
 def similarity(source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """Least-squares rotation, uniform scale and shift of `source` (N, K, 2) onto `target` (N, K, 2) -> (N, 2, 3).
+    """Least-squares rotation, uniform scale and shift of source onto target (N, K, 2) -> matrices (N, 2, 3).
 
     The closed form of Umeyama 1991 in the plane, where scale and rotation are one complex number a + ib:
 
         min_{a, b, t} sum_k |(a + ib) s_k + t - d_k|^2   =>   a + ib = sum_k conj(s_k) d_k / sum_k |s_k|^2
 
-    with s, d centred on their means. Never mirrors; differentiable in both. The source points must not coincide.
+    with s, d centred on their means. Never mirrors; differentiable in both. The source points must differ.
     """
     source, target = torch.broadcast_tensors(source, target)
     source_mean, target_mean = source.mean(-2), target.mean(-2)
@@ -58,9 +59,9 @@ def transform(matrix: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
 def warp(images: torch.Tensor, matrix: torch.Tensor, size: int, padding: str = "border") -> torch.Tensor:
     """Images (N, C, H, W) moved by transforms (N, 2, 3) into (N, C, size, size), bilinear.
 
-    Differentiable in the images and in the matrix. Where the matrix shrinks by a factor f >= 1.5, each pixel of the
-    result averages round(f)^2 samples (the largest f of the batch counts), so that nothing aliases. Outside an image
-    `padding` (of `grid_sample`) decides: "border" repeats its edge, "zeros" is black.
+    Differentiable in the images and in the matrix. Where the matrix shrinks by a factor f >= 1.5, each pixel
+    of the result averages round(f)^2 samples (the largest f of the batch counts), so that nothing aliases.
+    Outside an image `padding` (of `grid_sample`) decides: "border" repeats its edge, "zeros" is black.
     """
     height, width = images.shape[-2:]
     shrinks = matrix[..., :2].detach().det().abs().rsqrt().max()
@@ -77,8 +78,9 @@ def warp(images: torch.Tensor, matrix: torch.Tensor, size: int, padding: str = "
 def face_transform(points: torch.Tensor, size: int) -> torch.Tensor:
     """Transform (N, 2, 3) of the upright square around faces to `size` x `size` pixels.
 
-    points: (N, 468, 2 or 3) FaceMesh points in pixels. The line of the outer eye corners becomes horizontal, the
-    points' bounding box lies in the middle, and its longer side takes two thirds of the square, as in MediaPipe.
+    points: (N, 468, 2 or 3) FaceMesh points in pixels. The line of the outer eye corners becomes horizontal,
+    the points' bounding box lies in the middle, and its longer side takes two thirds of the square, as in
+    MediaPipe.
     """
     eyes = F.normalize(points[:, _LEFT_EYE, :2] - points[:, _RIGHT_EYE, :2], dim=-1)
     cos, sin = eyes.unbind(-1)
@@ -91,15 +93,16 @@ def face_transform(points: torch.Tensor, size: int) -> torch.Tensor:
 
 
 def chip_transform(points: torch.Tensor, size: int = CHIP_SIZE) -> torch.Tensor:
-    """Transform (N, 2, 3) of faces to dlib's upright chip, from FaceMesh points (N, 468, 2 or 3) in pixels."""
+    """Transform (N, 2, 3) to dlib's upright chip, from FaceMesh points (N, 468, 2 or 3) in pixels."""
     chip = (_CHIP_POINTS.to(points) + _CHIP_PADDING) / (1 + 2 * _CHIP_PADDING) * size
     return similarity(points[:, CHIP_POINTS_FROM_MESH, :2], chip + 0.5)  # dlib's pixel centres are integers
 
 
 def align_chip(images: torch.Tensor, points: torch.Tensor, size: int = CHIP_SIZE) -> torch.Tensor:
-    """Faces (N, 3, size, size) as dlib's recognition network wants them, from images and their FaceMesh points.
+    """Faces (N, 3, size, size) as dlib's recognition network wants them.
 
-    images: (N, 3, H, W) in [0, 1]; points: (N, 468, 2 or 3) in pixels. Differentiable in both; black outside.
+    images: (N, 3, H, W) in [0, 1]; points: FaceMesh's (N, 468, 2 or 3) in pixels. Differentiable in both;
+    black outside.
     """
     return warp(images, chip_transform(points, size), size, padding="zeros")
 
@@ -107,8 +110,8 @@ def align_chip(images: torch.Tensor, points: torch.Tensor, size: int = CHIP_SIZE
 def square_transform(center, side: float, angle: float, size: int) -> np.ndarray:
     """(2, 3) float64 transform of a square in a photo to `size` x `size` pixels.
 
-    center: (x, y) and side in pixels of the photo; the square's own x axis is turned by `angle` radians from the
-    photo's towards its y axis (clockwise to the eye).
+    center: (x, y) and side in pixels of the photo; the square's own x axis is turned by `angle` radians from
+    the photo's towards its y axis (clockwise to the eye).
     """
     cos, sin = np.cos(angle) * size / side, np.sin(angle) * size / side
     linear = np.array([[cos, sin], [-sin, cos]])
@@ -116,7 +119,7 @@ def square_transform(center, side: float, angle: float, size: int) -> np.ndarray
 
 
 def crop(photo: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
-    """Photo (H, W, 3) uint8 moved by a (2, 3) transform into (size, size, 3) uint8, as `warp` does, edges repeated.
+    """Photo (H, W, 3) uint8 moved by a (2, 3) transform into (size, size, 3) uint8; edges are repeated.
 
     When it shrinks, the photo is first averaged down to at most twice the resolution of the result.
     """

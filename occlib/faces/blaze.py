@@ -1,9 +1,9 @@
 """BlazeFace and FaceMesh: the two small networks that find a face and 468 points on it.
 
-Architectures of Bazarevsky et al. 2019, "BlazeFace: sub-millisecond neural face detection on mobile GPUs" (the
-short-range model) and Kartynnik et al. 2019, "Real-time facial surface geometry from monocular video on mobile
-GPUs"; weights baked from MediaPipe 0.10.14 (Apache-2.0) by `assets/recipes/bake_faces.py`.
-Both are chains of one residual block with depthwise convolutions.
+Architectures of Bazarevsky et al. 2019, "BlazeFace: sub-millisecond neural face detection on mobile GPUs"
+(the short-range model) and Kartynnik et al. 2019, "Real-time facial surface geometry from monocular video on
+mobile GPUs"; weights baked from MediaPipe 0.10.14 (Apache-2.0) by `assets/recipes/bake_faces.py`. Both are
+chains of one residual block with depthwise convolutions.
 """
 
 from functools import cache
@@ -16,7 +16,7 @@ from occlib.faces import weights
 
 
 class SameConv2d(nn.Conv2d):
-    """Convolution padded as TensorFlow's "SAME": with stride 2 the odd row of zeros goes below and to the right."""
+    """Convolution padded as TensorFlow's "SAME": the odd row of zeros goes below and to the right."""
 
     def forward(self, x):
         kernel, stride = self.kernel_size[0], self.stride[0]
@@ -26,7 +26,7 @@ class SameConv2d(nn.Conv2d):
 
 
 class BlazeBlock(nn.Module):
-    """Residual block: act(shortcut(x) + pointwise(depthwise(x))); the shortcut max-pools and adds zero channels."""
+    """act(shortcut(x) + pointwise(depthwise(x))), where the shortcut max-pools and adds zero channels."""
 
     def __init__(self, channels_in: int, channels_out: int, activation: type[nn.Module], stride: int = 1):
         super().__init__()
@@ -55,9 +55,10 @@ def _blocks(channels: list[int], activation: type[nn.Module], halve_at: tuple[in
 class BlazeFace(nn.Module):
     """Face detector. (N, 3, H, W) in [-1, 1], H and W multiples of 16 -> boxes (N, A, 16), logits (N, A).
 
-    It was trained at 128 x 128 (A = 896) and finds faces of about 20 to 110 px; being convolutional it reads larger
-    images as a sheet of overlapping 128 px tiles. A box is (x, y, width, height, 6 keypoints x, y) in pixels of the
-    input, relative to its anchor (`anchors`). Keypoints: right eye, left eye, nose, mouth, right ear, left ear.
+    It was trained at 128 x 128 (A = 896) and finds faces of about 20 to 110 px; being convolutional it reads
+    larger images as a sheet of overlapping 128 px tiles. A box is (x, y, width, height, 6 keypoints x, y) in
+    pixels of the input, relative to its anchor (`anchors`). Keypoints: right eye, left eye, nose, mouth,
+    right ear, left ear.
     """
 
     def __init__(self):
@@ -82,7 +83,7 @@ class BlazeFace(nn.Module):
 
 
 def anchors(height: int, width: int) -> torch.Tensor:
-    """Centres (A, 2) in pixels that BlazeFace's boxes are relative to: 2 a cell at stride 8, then 6 at stride 16."""
+    """Centres (A, 2) in pixels of BlazeFace's anchors: 2 a cell of 8 pixels, then 6 a cell of 16 pixels."""
     centres = []
     for stride, per_cell in ((8, 2), (16, 6)):
         y, x = torch.meshgrid(torch.arange(height // stride), torch.arange(width // stride), indexing="ij")
@@ -94,8 +95,8 @@ def anchors(height: int, width: int) -> torch.Tensor:
 class FaceMesh(nn.Module):
     """468 points on a face. (N, 3, 192, 192) in [0, 1] -> points (N, 468, 3), presence logits (N,).
 
-    Points are x, y in pixels of the crop (0 to 192) and a depth z in the same unit, growing away from the viewer,
-    zero near the centre of the head. A presence logit above 0 means that the crop shows a face.
+    Points are x, y in pixels of the crop (0 to 192) and a depth z in the same unit, growing away from the
+    viewer, zero near the centre of the head. A presence logit above 0 means that the crop shows a face.
     """
 
     def __init__(self):

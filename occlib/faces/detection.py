@@ -19,7 +19,7 @@ _SIDES = (128, 256, 512, 1024)  # pixels of the photo's longer side at the scale
 _TURNED_SIDES = (128, 256, 512)  # and of turned copies
 _SMALLEST = 20  # pixels: smaller faces are not seen at a scale
 _ANGLES = np.radians([-20, 20, -45, 45, -90, 90, 180])  # small turns help covered faces too
-_LEAST_SCORE, _LEAST_PRESENCE = 0.5, 0.75
+_LEAST_SCORE, _LEAST_TURNED_SCORE, _LEAST_PRESENCE = 0.5, 0.65, 0.6  # many turns, many chances of a fluke
 _SURE = 0.75  # score above which a face surely stands upright; one upside down may reach 0.7
 
 
@@ -27,10 +27,10 @@ _SURE = 0.75  # score above which a face surely stands upright; one upside down 
 class Detection:
     """A face in a photo; all positions in pixels of the photo.
 
-    box: (4,) x0, y0, x1, y1, a square from the brows to the chin. keypoints: (6, 2) right eye, left eye, nose tip,
-    mouth, right ear, left ear (the subject's right). score: BlazeFace's probability that it is a face.
-    points: (468, 3) float32 FaceMesh points, x right, y down, z away from the viewer in the same unit with its zero
-    near the head's centre. presence: FaceMesh's probability that it is a face.
+    box: (4,) x0, y0, x1, y1, a square from the brows to the chin. keypoints: (6, 2) right eye, left eye, nose
+    tip, mouth, right ear, left ear (the subject's right). score: BlazeFace's probability that it is a face.
+    points: (468, 3) float32 FaceMesh points, x right, y down, z away from the viewer in the same unit with
+    its zero near the head's centre. presence: FaceMesh's probability that it is a face.
     """
 
     box: np.ndarray
@@ -55,15 +55,15 @@ class Detection:
 def detect(photo: np.ndarray) -> list[Detection]:
     """All faces of a photo (H, W, 3) uint8, the largest first; an empty list when there is none.
 
-    Finds faces from 20 px and 2 % of the photo's longer side on, turned ones from 6 %. Those smaller than half of
-    the largest are taken for background: they may be among the result or not.
+    Finds faces from 20 px and 2 % of the photo's longer side on, turned ones from 6 %. Those smaller than
+    half of the largest are taken for background: they may be among the result or not.
     """
     longer = max(photo.shape[:2])
     found: list[Detection] = []
     for side in _SIDES:
         if side >= max(2 * longer, 2 * _SIDES[0]):  # enlarging shows nothing new
             break
-        found = _distinct(found + _confirm(photo, *_propose(photo, side)))
+        found = _distinct(found + _confirm(photo, *_propose(photo, side, _LEAST_SCORE)))
         if found and found[0].side >= 2 * _SMALLEST * longer / side:
             break
     if not any(face.score > _SURE for face in found):
@@ -79,12 +79,13 @@ def _detect_turned(photo: np.ndarray, angle: float) -> list[Detection]:
     turned, back = crop(photo, matrix, size), np.linalg.inv(matrix[:, :2])
     found: list[Detection] = []
     for side in _TURNED_SIDES:
-        points, sides, scores = _propose(turned, side)
-        found += _confirm(photo, (points - matrix[:, 2]) @ back.T, sides * np.sqrt(np.linalg.det(back)), scores)
+        points, sides, scores = _propose(turned, side, _LEAST_TURNED_SCORE)
+        points, sides = (points - matrix[:, 2]) @ back.T, sides * np.sqrt(np.linalg.det(back))
+        found += _confirm(photo, points, sides, scores)
     return found
 
 
-def _propose(photo: np.ndarray, longer: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _propose(photo: np.ndarray, longer: int, least_score: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What BlazeFace finds when the photo's longer side is resized to `longer` pixels.
 
     Returns points (K, 7, 2), the centre of a face and its six keypoints, sides (K,) of the squares around the
@@ -92,15 +93,16 @@ def _propose(photo: np.ndarray, longer: int) -> tuple[np.ndarray, np.ndarray, np
     """
     scale = longer / max(photo.shape[:2])
     height, width = (max(1, round(scale * length)) for length in photo.shape[:2])
-    resized = cv2.resize(photo, (width, height), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    sheet = np.zeros((max(_SIDES[0], -(-height // 16) * 16), max(_SIDES[0], -(-width // 16) * 16), 3), np.uint8)
-    sheet[:height, :width] = resized
+    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    sheet_size = [max(_SIDES[0], -(-length // 16) * 16) for length in (height, width)]  # multiples of 16
+    sheet = np.zeros((*sheet_size, 3), np.uint8)
+    sheet[:height, :width] = cv2.resize(photo, (width, height), interpolation=interpolation)
     with torch.inference_mode():
         boxes, logits = blazeface()(torch.from_numpy(sheet).permute(2, 0, 1)[None].float() / 127.5 - 1)
     scores = logits[0].sigmoid()
-    likely = scores > _LEAST_SCORE
+    likely = scores > least_score
     boxes, scores = boxes[0, likely].reshape(-1, 8, 2), scores[likely].numpy()
-    points = boxes[:, [0, 2, 3, 4, 5, 6, 7]] + anchors(*sheet.shape[:2])[likely, None]
+    points = boxes[:, [0, 2, 3, 4, 5, 6, 7]] + anchors(*sheet_size)[likely, None]
     points, sides = points.double().numpy() / scale, boxes[:, 1].amax(-1).double().numpy() / scale
     kept: list[int] = []
     for i in np.argsort(-scores, kind="stable"):  # one proposal a place: the most certain
@@ -120,7 +122,8 @@ def _confirm(photo: np.ndarray, points: np.ndarray, sides: np.ndarray, scores: n
         eyes = keypoints[1] - keypoints[0]
         matrix = square_transform(center, 1.5 * side, np.arctan2(eyes[1], eyes[0]), MESH_SIZE)
         mesh, _ = read_mesh(photo, matrix)
-        mesh, presence = read_mesh(photo, face_transform(torch.from_numpy(mesh)[None].double(), MESH_SIZE)[0].numpy())
+        matrix = face_transform(torch.from_numpy(mesh)[None].double(), MESH_SIZE)[0].numpy()
+        mesh, presence = read_mesh(photo, matrix)
         if presence >= _LEAST_PRESENCE:
             box = np.concatenate([center - side / 2, center + side / 2])
             found.append(Detection(box, np.array(keypoints), float(score), mesh, presence))

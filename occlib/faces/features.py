@@ -40,7 +40,8 @@ def similarity(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
 class DlibFeatures(nn.Module):
     """G by dlib's recognition ResNet: embedding (N, 128) minus the mean embedding of 40 people.
 
-    On 400 photos of 40 people (ORL) a similarity above 0.5 means the same person; see `tests/faces/test_features.py`.
+    On 400 photos of 40 people (ORL) a threshold of 0.43 on the similarity errs in 0.3 % of the pairs, both
+    ways.
     """
 
     def __init__(self):
@@ -68,8 +69,8 @@ def _dlib_features(device: str, dtype: torch.dtype) -> DlibFeatures:
 class FaceNetFeatures(nn.Module):
     """G as in the paper: FaceNet (Schroff et al. 2015) by the InceptionResnetV1 of facenet-pytorch.
 
-    Its weights can't be shipped; `load` reads a file the user has. The features (N, 512) have length 1. Faces are
-    aligned as for dlib, at 160 px.
+    Its weights can't be shipped; `load` reads a file the user has. The features (N, 512) have length 1. Faces
+    are aligned as for dlib, at 160 px.
     """
 
     def __init__(self):
@@ -80,14 +81,15 @@ class FaceNetFeatures(nn.Module):
     def load(cls, file: str | PathLike, device: str | torch.device = "cpu") -> "FaceNetFeatures":
         """With the weights of `file`: a state dict of facenet-pytorch, `.pt` or `.safetensors`.
 
-        Raises MissingAssetError when it is not there or holds something else. Only tensors are ever unpickled.
+        Raises MissingAssetError when it is not there or holds something else. Only tensors are ever
+        unpickled.
         """
         state = _read_state(Path(file))
         features = cls()
         wanted = features.network.state_dict()
         state = {key: value for key, value in state.items() if not key.startswith("logits.")}
         if {k: v.shape for k, v in state.items()} != {k: v.shape for k, v in wanted.items()}:
-            raise MissingAssetError(f"{file} does not hold InceptionResnetV1 as facenet-pytorch names its weights")
+            raise MissingAssetError(f"{file} doesn't hold the weights of facenet-pytorch's InceptionResnetV1")
         features.network.load_state_dict(state)
         return features.to(device).eval().requires_grad_(False)
 
@@ -101,13 +103,18 @@ class FaceNetFeatures(nn.Module):
         return self.network(faces)
 
 
+_UNREADABLE = (
+    SafetensorError, pickle.UnpicklingError, RuntimeError, ValueError, TypeError, OSError, EOFError,
+)
+
+
 def _read_state(file: Path) -> dict[str, torch.Tensor]:
     """The tensors in a `.safetensors` or PyTorch file."""
     if not file.is_file():
-        raise MissingAssetError(f"no weights at {file}: FaceNet's are published with facenet-pytorch (vggface2)")
+        raise MissingAssetError(f"no weights at {file}: facenet-pytorch publishes them (vggface2)")
     try:
         if file.suffix == ".safetensors":
             return load_file(file)
         return dict(torch.load(file, map_location="cpu", weights_only=True))
-    except (SafetensorError, RuntimeError, ValueError, TypeError, OSError, EOFError, pickle.UnpicklingError) as error:
+    except _UNREADABLE as error:
         raise MissingAssetError(f"cannot read weights from {file}: {str(error).splitlines()[0]}") from error

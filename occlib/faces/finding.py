@@ -15,8 +15,9 @@ logger = logging.getLogger(__name__)
 class Face:
     """The largest face of a photo.
 
-    detection: where it was found. points: (468, 3) float32 FaceMesh points in pixels of the photo (see `Detection`).
-    score: FaceMesh's probability that it is a face. count: how many faces were found in the photo.
+    detection: where it was found. points: (468, 3) float32 FaceMesh points in pixels of the photo (see
+    `Detection`). score: FaceMesh's probability that it is a face. count: how many faces were found in the
+    photo.
     """
 
     detection: Detection

@@ -67,7 +67,8 @@ def block35() -> Residual:
 def block17() -> Residual:
     """Residual block at 8 x 8 pixels."""
     return Residual(896, [[(896, 128, 1)],
-                          [(896, 128, 1), (128, 128, (1, 7), 1, (0, 3)), (128, 128, (7, 1), 1, (3, 0))]], scale=0.10)
+                          [(896, 128, 1), (128, 128, (1, 7), 1, (0, 3)), (128, 128, (7, 1), 1, (3, 0))]],
+                    scale=0.10)
 
 
 def block8(scale=0.20, final=False) -> Residual:

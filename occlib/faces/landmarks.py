@@ -17,10 +17,11 @@ IBUG68_FROM_MESH = [
     61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181,  # 48-59 outer lips
     78, 82, 13, 312, 308, 317, 14, 87,  # 60-67 inner lips
 ]
-"""For each of the 68 points of iBUG 300-W the FaceMesh point that lies where annotators put it on a frontal face.
+"""For each of the 68 points of iBUG 300-W the FaceMesh point that lies where annotators put it on a frontal
+face.
 
-The jaw is FaceMesh's fixed outline: unlike annotated jaw points it doesn't slide along the visible contour when the
-head turns.
+The jaw is FaceMesh's fixed outline: unlike annotated jaw points it doesn't slide along the visible contour
+when the head turns.
 """
 
 
@@ -32,8 +33,8 @@ def landmarks_68(points: np.ndarray | torch.Tensor) -> np.ndarray | torch.Tensor
 def read_mesh(photo: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, float]:
     """FaceMesh on the upright square that the transform (2, 3) cuts from the photo (H, W, 3) uint8.
 
-    The face should fill about two thirds of the square. Returns points (468, 3) float32 in pixels of the photo, with z
-    in the same unit, and the probability that the square shows a face.
+    The face should fill about two thirds of the square. Returns points (468, 3) float32 in pixels of the
+    photo, with z in the same unit, and the probability that the square shows a face.
     """
     pixels = torch.from_numpy(crop(photo, matrix, MESH_SIZE)).permute(2, 0, 1)[None].float() / 255
     with torch.inference_mode():

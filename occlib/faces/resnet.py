@@ -1,8 +1,9 @@
 """dlib's face recognition ResNet: 150 x 150 pixels of an aligned face -> 128 numbers that say whose it is.
 
-The network of King 2017, "High quality face recognition with deep metric learning" (a ResNet-34 of He et al. 2016
-with fewer layers and half the filters, trained on about 3 million faces); weights in the public domain, baked by
-`assets/recipes/bake_recognition.py`, which folds each learnt scale and shift into the convolution before it.
+The network of King 2017, "High quality face recognition with deep metric learning" (a ResNet-34 of He et al.
+2016 with fewer layers and half the filters, trained on about 3 million faces); weights in the public domain,
+baked by `assets/recipes/bake_recognition.py`, which folds each learnt scale and shift into the convolution
+before it.
 """
 
 import torch
@@ -15,8 +16,8 @@ _MEAN_COLOR = [122.782, 117.001, 104.298]
 class Residual(nn.Module):
     """relu(shortcut(x) + conv2(relu(conv1(x)))); with stride 2 the shortcut averages 2 x 2 pixels.
 
-    Where the branches differ in size the smaller one is filled up with zeros: channels at the end, pixels below and
-    to the right.
+    Where the branches differ in size the smaller one is filled up with zeros: channels at the end, pixels
+    below and to the right.
     """
 
     def __init__(self, channels_in: int, channels_out: int, stride: int):

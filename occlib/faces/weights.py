@@ -28,7 +28,8 @@ def tensors(name: str) -> dict[str, torch.Tensor]:
 
 @torch.inference_mode(False)  # a network first loaded inside of that mode must work outside of it too
 def load(kind: type[nn.Module], name: str, device: str, dtype: torch.dtype) -> nn.Module:
-    """A network of that class with the weights of `assets/pretrained/<name>`, in evaluation mode and frozen."""
+    """A network of that class with the weights of `assets/pretrained/<name>`, in evaluation mode and
+    frozen."""
     network = kind()
     network.load_state_dict(tensors(name))
     return network.to(device, dtype).eval().requires_grad_(False)

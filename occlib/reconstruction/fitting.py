@@ -134,13 +134,17 @@ class Fitter:
         self.photo, self.model, self.settings = photo, model, settings
         self.features, self.progress = features, progress
         self.size = photo.shape[-1]
-        self.visible = torch.ones_like(photo[:, :1]) if mask is None else 1 - mask
+        # A mask is never exact to the pixel, and its rim is mixed with the face: two pixels more are left out.
+        self.visible = torch.ones_like(photo[:, :1])
+        if mask is not None:
+            self.visible = 1 - torch.nn.functional.max_pool2d(mask, 5, stride=1, padding=2)
         self.weights, self.occluded = self.visible, 1 - self.visible
         self.pixel_sd = 0.1
         self.history: list[FitStep] = []
         self.term, self.bases = _knowledge(model)
         self.detected = points[self.term.points][None, :, :2].to(photo)
-        self.whitening = self.term.whitening(1 - sample(self.visible, self.detected)[0, 0]).to(photo)
+        hidden = 1 - sample(self.visible, self.detected)[0, 0]
+        self.whitening = self.term.whitening(hidden).to(photo)
         compared = [model.region_names.index(name) for name in FACE_REGIONS]
         self.in_face = torch.isin(model.regions, torch.tensor(compared, device=model.regions.device))
         self.precision = _prior_precision(model, settings).to(photo)
@@ -176,7 +180,8 @@ class Fitter:
     def gauss_newton(self, vector: torch.Tensor, level: int) -> torch.Tensor:
         """The steps of settings.gauss_newton[level] on pixels, landmarks and prior, (1, 239) to (1, 239)."""
         blur, stride, steps = self.settings.gauss_newton[level]
-        photo = gaussian_blur(self.photo, blur)
+        # What is occluded must not run into what is seen.
+        photo = gaussian_blur(self.photo * self.visible, blur) / gaussian_blur(self.visible, blur).clamp(min=1e-3)
         for _ in range(steps):
             coefficients, camera, vertices, rendering = self._render(vector, self.size)
             weights = self._update_weights(self.photo, rendering)

@@ -23,6 +23,8 @@ from occlib.rendering import Camera
 CALIBRATION = "face_model/open_landmarks.safetensors"
 HIDDEN_SD = 12.0
 """Standard deviation in mm of a landmark under an occluder: the detector guesses there."""
+MISLED = 10.0
+"""Growth of the whole covariance per share of hidden points: a covered face leads the detector astray elsewhere too."""
 
 
 @dataclass
@@ -72,12 +74,14 @@ class LandmarkTerm:
     def whitening(self, hidden: torch.Tensor | None = None) -> torch.Tensor:
         """W (2 L, 2 L) with W^T W = C^-1, so that L = 1/2 |W r|^2.
 
-        hidden: (L,) in [0, 1], how much of each point is occluded; adds the variance of a guess.
+        hidden: (L,) in [0, 1], how much of each point is occluded; adds the variance of a guess, and widens
+        the others'.
         """
         covariance = self.covariance
         if hidden is not None:
-            extra = HIDDEN_SD**2 * hidden.to(covariance).repeat_interleave(2)
-            covariance = covariance + extra.diag()
+            hidden = hidden.to(covariance)
+            extra = HIDDEN_SD**2 * hidden.repeat_interleave(2)
+            covariance = (1 + MISLED * hidden.mean()) * covariance + extra.diag()
         lower = torch.linalg.cholesky(covariance)
         identity = torch.eye(len(lower), dtype=lower.dtype)
         return torch.linalg.solve_triangular(lower, identity, upper=False).float()

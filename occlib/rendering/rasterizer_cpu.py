@@ -29,7 +29,8 @@ class Rasterize(torch.autograd.Function):
         zbuf = vertices.new_full(shape, -1)
         bary = vertices.new_full((*shape, 3), -1)
         centres = pixel_centres(image_size, vertices)
-        arrays = [x.numpy() for x in (vertices, pix_to_face, zbuf, bary)]
+        flat = pix_to_face.flatten(1), zbuf.flatten(1), bary.flatten(1, 3)
+        arrays = [x.numpy() for x in (vertices, *flat)]
         tasks = [
             (*(x[n] for x in arrays), mesh.faces, centres.numpy(), n * len(mesh.faces), first, last)
             for n, first, last in bands(len(vertices), image_size)
@@ -101,7 +102,7 @@ class Interpolate(torch.autograd.Function):
 def _rasterize_band(vertices, pix_to_face, zbuf, bary, faces, centres, offset, first_row, last_row):
     size = len(centres)
     half = 0.5 * size
-    epsilon = vertices.dtype.type(EPSILON)
+    one, epsilon = vertices.dtype.type(1), vertices.dtype.type(EPSILON)
     for f in range(len(faces)):
         i0, i1, i2 = faces[f, 0], faces[f, 1], faces[f, 2]
         z0, z1, z2 = vertices[i0, 2], vertices[i1, 2], vertices[i2, 2]
@@ -122,26 +123,30 @@ def _rasterize_band(vertices, pix_to_face, zbuf, bary, faces, centres, offset, f
         area = (x2 - x0) * (y1 - y0) - (y2 - y0) * (x1 - x0)
         if not (epsilon < abs(area) < np.inf):
             continue
-        area += epsilon
-        for row in range(int(top), int(bottom) + 1):
+        # Turned so that a pixel is inside where all three edge functions are positive.
+        area = area + epsilon
+        sign = one if area > 0 else -one
+        area = area * sign
+        ax, ay, bx, by, cx, cy = x2 - x1, y2 - y1, x0 - x2, y0 - y2, x1 - x0, y1 - y0
+        ax, ay, bx, by, cx, cy = ax * sign, ay * sign, bx * sign, by * sign, cx * sign, cy * sign
+        for row in range(np.uint32(top), np.uint32(bottom + 1)):
             y = centres[row]
-            # The part of each edge function that is the same along the row.
-            a0 = (y - y1) * (x2 - x1)
-            a1 = (y - y2) * (x0 - x2)
-            a2 = (y - y0) * (x1 - x0)
-            for column in range(int(left), int(right) + 1):
+            row0, row1, row2 = (y - y1) * ax, (y - y2) * bx, (y - y0) * cx
+            for column in range(np.uint32(left), np.uint32(right + 1)):
                 x = centres[column]
-                w0 = ((x - x1) * (y2 - y1) - a0) / area
-                w1 = ((x - x2) * (y0 - y2) - a1) / area
-                w2 = ((x - x0) * (y1 - y0) - a2) / area
-                if w0 > 0 and w1 > 0 and w2 > 0:
+                w0 = (x - x1) * ay - row0
+                w1 = (x - x2) * by - row1
+                w2 = (x - x0) * cy - row2
+                if min(w0, w1, w2) > 0:
+                    w0, w1, w2 = w0 / area, w1 / area, w2 / area
                     z = w0 * z0 + w1 * z1 + w2 * z2
-                    if pix_to_face[row, column, 0] < 0 or z < zbuf[row, column, 0]:
-                        pix_to_face[row, column, 0] = f + offset
-                        zbuf[row, column, 0] = z
-                        bary[row, column, 0, 0] = w0
-                        bary[row, column, 0, 1] = w1
-                        bary[row, column, 0, 2] = w2
+                    pixel = row * size + column
+                    if pix_to_face[pixel] < 0 or z < zbuf[pixel]:
+                        pix_to_face[pixel] = f + offset
+                        zbuf[pixel] = z
+                        bary[pixel, 0] = w0
+                        bary[pixel, 1] = w1
+                        bary[pixel, 2] = w2
 
 
 @kernel

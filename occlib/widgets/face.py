@@ -22,12 +22,14 @@ def face_mesh(model: MorphableModel, values: dict[tuple[str, int], float]) -> tu
     for (part, number), value in values.items():
         rows[part][0, number] = value
     vertices = model.shape(rows["identity"], rows["expression"])[0].numpy()
-    red, green, blue = (255 * model.albedo(rows["texture"])[0].clamp(0, 1)).round().numpy().astype(np.uint32).T
+    red, green, blue = (
+        (255 * model.albedo(rows["texture"])[0].clamp(0, 1)).round().numpy().astype(np.uint32).T
+    )
     return vertices, (red << 16) | (green << 8) | blue
 
 
 def turnable_face(model: MorphableModel, *, count: int = 4, reach: float = 3.0) -> Live:
-    """Sliders over the first `count` coefficients of each part, from -reach to reach, beside a face to turn."""
+    """Sliders over the first `count` coefficients of each part, -reach to reach, beside a face to turn."""
     controls = {
         (part, number): Slider(f"{part} {number + 1}", -reach, reach, 0.1).widget()
         for part in PARTS
@@ -35,17 +37,23 @@ def turnable_face(model: MorphableModel, *, count: int = 4, reach: float = 3.0) 
     }
     vertices, colors = face_mesh(model, {})
     mesh = k3d.mesh(vertices, model.faces.numpy().astype(np.uint32), colors=colors, flat_shading=False)
-    plot = k3d.plot(height=420, grid_visible=False, menu_visibility=False, camera_auto_fit=False, axes_helper=0)
+    plot = k3d.plot(
+        height=420, grid_visible=False, menu_visibility=False, camera_auto_fit=False, axes_helper=0
+    )
     plot += mesh
     plot.camera_fov = 25  # degrees: from far away, like the camera of Eq. 10
     plot.camera = [0, -32, 650, 0, -32, -40, 0, 1, 0]  # position, target, up; mm
 
     def update(_):
-        mesh.vertices, mesh.colors = face_mesh(model, {key: control.value for key, control in controls.items()})
+        mesh.vertices, mesh.colors = face_mesh(
+            model, {key: control.value for key, control in controls.items()}
+        )
 
     for control in controls.values():
         control.observe(update, "value")
-    still = image_row({f"yaw {yaw}°": portrait(model, angles=(0, np.radians(yaw), 0)) for yaw in (-45, 0, 45)})
+    still = image_row(
+        {f"yaw {yaw}°": portrait(model, angles=(0, np.radians(yaw), 0)) for yaw in (-45, 0, 45)}
+    )
     frame = ipywidgets.Box([plot], layout={"width": "420px"})
     alt = "Mean face of the model seen from three sides; run the cell to move its coefficients and turn it."
     return Live([ipywidgets.VBox(list(controls.values())), frame], figure_pixels(still, dpi=60), alt)

@@ -9,7 +9,9 @@ from occlib.rendering import sh_basis
 from occlib.widgets.live import Live, Slider, explore
 
 
-def distant_light(azimuth: float, elevation: float, *, ambient: float = 0.4, strength: float = 0.9) -> torch.Tensor:
+def distant_light(
+    azimuth: float, elevation: float, *, ambient: float = 0.4, strength: float = 0.9
+) -> torch.Tensor:
     """Lighting (1, 9) of a distant lamp over uniform light.
 
     A lamp of irradiance E in direction d, expanded into harmonics, is gamma_b = E Y_b(d); its irradiance on a
@@ -25,7 +27,13 @@ def distant_light(azimuth: float, elevation: float, *, ambient: float = 0.4, str
 
 
 def lit_head(
-    model: MorphableModel, azimuth: float, elevation: float, pitch: float, yaw: float, roll: float, size: int = 256
+    model: MorphableModel,
+    azimuth: float,
+    elevation: float,
+    pitch: float,
+    yaw: float,
+    roll: float,
+    size: int = 256,
 ) -> np.ndarray:
     """The mean head, (size, size, 3) uint8, under a distant light; all angles in degrees."""
     lighting = distant_light(*np.radians([azimuth, elevation]))

@@ -27,7 +27,7 @@ class Slider(NamedTuple):
 
 
 class Live(ipywidgets.HBox):
-    """Children side by side. `still` is the (H, W, 3) uint8 picture that a static page shows in their place."""
+    """Children side by side. `still`: the (H, W, 3) uint8 picture that a static page shows in their place."""
 
     def __init__(self, children, still: np.ndarray, alt: str):
         super().__init__(children, layout={"align_items": "center"})
@@ -41,7 +41,7 @@ class Live(ipywidgets.HBox):
 
 
 def explore(draw: Callable[..., np.ndarray], sliders: dict[str, Slider], alt: str) -> Live:
-    """Sliders beside the picture (H, W, 3) uint8 that `draw` makes of their values, called with the sliders' keys."""
+    """Sliders beside the picture (H, W, 3) uint8 that `draw` makes of their values, given by their keys."""
     controls = {name: slider.widget() for name, slider in sliders.items()}
 
     def values() -> dict[str, float]:

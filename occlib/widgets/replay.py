@@ -12,7 +12,7 @@ from occlib.widgets.live import Live, Slider, explore
 
 @torch.no_grad()
 def frame(reconstruction: Reconstruction, step: int) -> np.ndarray:
-    """The aligned photo beside the face as it was at that step of the fit, laid over it, (S, 2 S, 3) uint8."""
+    """The aligned photo, and the face at that step of the fit laid over it, (S, 2 S, 3) uint8."""
     coefficients = Coefficients.from_vector(reconstruction.fit.history[step].vector[None])
     model = reconstruction.model
     rendering = render(
@@ -30,5 +30,5 @@ def frame(reconstruction: Reconstruction, step: int) -> np.ndarray:
 def replay(reconstruction: Reconstruction) -> Live:
     """A slider over the steps of the fit beside what it had found by then; it starts at the end."""
     last = len(reconstruction.fit.history) - 1
-    alt = "Photo, and the fitted face over it after the last step; run the cell to go through the steps of the fit."
+    alt = "Photo, and the fitted face over it after the last step; run the cell to go through the steps."
     return explore(lambda step: frame(reconstruction, step), {"step": Slider("step", 0, last, 1, last)}, alt)

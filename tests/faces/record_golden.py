@@ -18,8 +18,8 @@ import skimage.data
 
 FOLDER = Path(__file__).parent / "golden"
 MODULES = "pypi-mediapipe-0.10.14/content/mediapipe/modules"
-RECOGNITION = ("pypi-face-recognition-models-0.3.0/content/face_recognition_models-0.3.0/face_recognition_models/"
-               "models/dlib_face_recognition_resnet_model_v1.dat")
+RECOGNITION = ("pypi-face-recognition-models-0.3.0/content/face_recognition_models-0.3.0/"
+               "face_recognition_models/models/dlib_face_recognition_resnet_model_v1.dat")
 
 
 def views(size: int) -> np.ndarray:
@@ -50,7 +50,8 @@ def litert(file: Path, images: np.ndarray) -> dict[str, np.ndarray]:
 def record(cache: Path) -> None:
     import dlib
 
-    face = litert(cache / MODULES / "face_detection/face_detection_short_range.tflite", views(128) / 127.5 - 1)
+    file = cache / MODULES / "face_detection/face_detection_short_range.tflite"
+    face = litert(file, views(128) / 127.5 - 1)
     boxes, logits = face["regressors"], face["classificators"][..., 0]
     best = np.argsort(-logits, axis=1)[:, :50]
     np.savez_compressed(FOLDER / "blazeface.npz", logits=logits, best=best,

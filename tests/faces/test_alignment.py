@@ -1,12 +1,13 @@
-"""Similarity transforms and warps: hand-computed values, OpenCV as an independent twin, finite differences."""
+"""Similarity transforms and warps: hand-computed values, OpenCV as an independent twin, finite
+differences."""
 
 import cv2
 import numpy as np
 import pytest
 import torch
 
-from occlib.faces.alignment import (CHIP_POINTS_FROM_MESH, align_chip, chip_transform, crop, face_transform, invert,
-                                    similarity, square_transform, transform, warp)
+from occlib.faces.alignment import (CHIP_POINTS_FROM_MESH, align_chip, chip_transform, crop, face_transform,
+                                    invert, similarity, square_transform, transform, warp)
 
 
 @pytest.fixture
@@ -53,8 +54,11 @@ def test_similarity_and_warp_have_the_gradient_of_finite_differences(generator):
     assert torch.autograd.gradcheck(similarity, (source, target))
     weights = torch.rand(1, 3, 6, 6, generator=generator, dtype=torch.float64)
     # Bilinear sampling has kinks where a sample crosses a pixel's centre: a small step keeps clear of them.
-    assert torch.autograd.gradcheck(lambda points: (warp(image, similarity(points, target), 6) * weights).sum(),
-                                    (source,), eps=1e-7, atol=1e-4)
+
+    def shown(points):
+        return (warp(image, similarity(points, target), 6) * weights).sum()
+
+    assert torch.autograd.gradcheck(shown, (source,), eps=1e-7, atol=1e-4)
     assert torch.autograd.gradcheck(lambda pixels: warp(pixels, similarity(source.detach(), target), 4),
                                     (image.requires_grad_(),), fast_mode=True)
 
@@ -62,7 +66,8 @@ def test_similarity_and_warp_have_the_gradient_of_finite_differences(generator):
 def test_invert_undoes_a_transform(generator):
     points = torch.randn(1, 5, 2, generator=generator)
     matrix = random_matrix(0.7, 0.3, (5, 6)).float()
-    torch.testing.assert_close(transform(invert(matrix), transform(matrix, points)), points, atol=1e-5, rtol=0)
+    back = transform(invert(matrix), transform(matrix, points))
+    torch.testing.assert_close(back, points, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("angle, scale", [(0.0, 1.0), (0.4, 1.0), (-1.2, 2.3)])
@@ -124,12 +129,14 @@ def test_face_transform_puts_any_face_upright_in_the_middle(generator, angle):
     low, high = aligned.min(0).values, aligned.max(0).values
     torch.testing.assert_close((low + high) / 2, torch.full((2,), 96.0), atol=1e-3, rtol=0)
     assert (high - low).max() == pytest.approx(128, abs=1e-3)
-    assert aligned[33, 1] == pytest.approx(aligned[263, 1].item(), abs=1e-3) and aligned[33, 0] < aligned[263, 0]
+    right_eye, left_eye = aligned[33], aligned[263]
+    assert right_eye[1] == pytest.approx(left_eye[1].item(), abs=1e-3) and right_eye[0] < left_eye[0]
 
 
 def test_chip_puts_the_five_points_where_dlib_has_them(generator):
     # Positions of dlib's mean face in a chip of 150 px with a padding of 0.25, in dlib's pixels.
-    dlib = torch.tensor([[110.957, 46.350], [89.606, 47.897], [37.058, 46.373], [58.409, 47.906], [74.011, 87.780]])
+    dlib = torch.tensor([[110.957, 46.350], [89.606, 47.897], [37.058, 46.373], [58.409, 47.906],
+                         [74.011, 87.780]])
     points = torch.zeros(1, 468, 2)
     points[0, CHIP_POINTS_FROM_MESH] = dlib + 0.5
     points = transform(random_matrix(0.5, 2.0, (30, 40)).float(), points)

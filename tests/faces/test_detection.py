@@ -36,7 +36,8 @@ def on_canvas(photo, points, width: float, height: int, faces_wide: int, faces_h
     """A crowd: the face, `width` pixels wide, in a grid."""
     face_width = np.ptp(points[:, 0])
     center = points[:, :2].mean(0)
-    tile = crop(photo, square_transform(center, 1.7 * face_width, 0.0, round(1.7 * width)), round(1.7 * width))
+    size = round(1.7 * width)
+    tile = crop(photo, square_transform(center, 1.7 * face_width, 0.0, size), size)
     canvas = cv2.resize(photo[-120:], (height * faces_wide // faces_high, height))
     for row in range(faces_high):
         for column in range(faces_wide):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from occlib.errors import NoFaceError
 from occlib.evaluation.fitting import face_region, surface_error, vertex_error
 from occlib.evaluation.heads import draw_heads
 from occlib.morphable import MorphableModel
@@ -45,10 +46,19 @@ def test_pixels_add_to_landmarks(model, heads, faces):
     assert mean_error(model, faces, heads) < 0.9 * mean_error(model, landmarks_only, heads)
 
 
-def test_a_known_mask_keeps_the_occluder_out(model, heads, faces):
-    masked = [reconstruct(head.occluded, head.mask, model=model) for head in heads]
-    defenceless = [reconstruct(head.occluded, model=model, settings=FitSettings(robust=False)) for head in heads]
-    assert mean_error(model, masked, heads) < 0.8 * mean_error(model, defenceless, heads)
+def test_a_known_mask_keeps_the_occluder_out(model, heads):
+    region = face_region(model)
+    masked, defenceless = [], []
+    for head in heads:
+        face = reconstruct(head.occluded, head.mask, model=model)
+        masked.append(vertex_error(face.vertices, head.vertices, region))
+        try:
+            face = reconstruct(head.occluded, model=model, settings=FitSettings(robust=False))
+        except NoFaceError:  # without the mask the occluder can hide the face altogether
+            masked.pop()
+            continue
+        defenceless.append(vertex_error(face.vertices, head.vertices, region))
+    assert defenceless and np.mean(masked) < 0.8 * np.mean(defenceless)
 
 
 def test_the_same_photo_gives_the_same_face(model, heads, faces):
@@ -67,7 +77,8 @@ def test_features_of_equation_12_enter_when_asked(model, heads):
     seen = []
     settings = FitSettings(gauss_newton=((1.5, 2, 1),), levels=((64, 2),), lambda_features=0.25)
     reconstruct(heads[0].photo, model=model, settings=settings, progress=seen.append)
-    assert all(0 < step.losses["features"] < 0.5 for step in seen)
+    distances = [step.losses["features"] / 0.25 for step in seen]  # 1 - cosine of the photo and the rendering
+    assert len(distances) == 3 and all(0 < distance < 1 for distance in distances)
 
 
 def test_surface_error_sees_shape_and_not_place_or_size(model):

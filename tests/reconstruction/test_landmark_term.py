@@ -5,7 +5,7 @@ import torch
 
 from occlib.morphable import MorphableModel
 from occlib.reconstruction import LandmarkTerm
-from occlib.reconstruction.landmark_term import HIDDEN_SD
+from occlib.reconstruction.landmark_term import HIDDEN_SD, MISLED
 from occlib.rendering import Camera
 
 
@@ -41,12 +41,12 @@ def test_whitening_inverts_the_covariance(term):
     assert torch.allclose(product, torch.eye(len(product)).double(), atol=1e-3)
 
 
-def test_a_hidden_point_says_little(term):
+def test_a_hidden_point_says_little_and_widens_the_others(term):
     hidden = torch.zeros(len(term.points))
     hidden[4] = 1.0
-    open_, closed = (term.whitening(h).double() for h in (None, hidden))
-    inverse = [torch.linalg.inv(w.T @ w) for w in (open_, closed)]
-    grown = (inverse[1] - inverse[0]).diagonal()
+    whitening = term.whitening(hidden).double()
+    covariance = torch.linalg.inv(whitening.T @ whitening)
+    grown = (covariance - (1 + MISLED / len(hidden)) * term.covariance).diagonal()
     assert torch.allclose(grown[8:10], torch.tensor([HIDDEN_SD**2] * 2).double(), rtol=1e-3)
     assert float(grown[10:].abs().max()) < 0.05
 
