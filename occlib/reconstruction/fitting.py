@@ -51,12 +51,12 @@ class FitSettings:
     when its loss has not fallen by `tolerance` (relative) for that many steps.
     """
 
-    gauss_newton: tuple[tuple[float, int, int], ...] = ((3.0, 2, 2), (1.5, 2, 3), (0.75, 2, 3))
+    gauss_newton: tuple[tuple[float, int, int], ...] = ((6.0, 2, 3), (3.0, 2, 3), (1.5, 2, 3), (0.75, 2, 3))
     levels: tuple[tuple[int, int], ...] = ((224, 30),)
     learning_rate: float = 0.05
     lambda_pixel: float = LAMBDA_PIXEL
     lambda_features: float = 0.0
-    pixel_information: float = 500.0
+    pixel_information: float = 250.0
     identity_sd: float = 1.0
     expression_sd: float = 1.0
     robust: bool = True
