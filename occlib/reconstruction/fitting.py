@@ -21,7 +21,6 @@ from occlib.morphable import Coefficients, MorphableModel
 from occlib.reconstruction.gauss_newton import VertexBases, linearise_photo, sample, visible_vertices
 from occlib.reconstruction.landmark_term import LandmarkTerm
 from occlib.reconstruction.losses import (
-    LAMBDA_FEATURES,
     LAMBDA_PIXEL,
     feature_loss,
     pixel_loss,
