@@ -7,7 +7,6 @@ fit from what the face model cannot explain, and the fit compares with the photo
 """
 
 import json
-import logging
 from dataclasses import dataclass
 from functools import cache
 from os import PathLike
@@ -23,23 +22,22 @@ from occlib.files import whole_folder
 from occlib.images import Photo, load_mask, load_photo, save_image
 from occlib.meshfiles import bake_texture, write_glb, write_obj, write_ply
 from occlib.morphable import Coefficients, MorphableModel
+from occlib.morphable.landmarks import NOW_FROM_IBUG
 from occlib.reconstruction import Fit, FitSettings, fit
 from occlib.rendering import Camera, Rendering, render
 
 ALIGNED_SIZE = 256
 """Pixels a side of the aligned photo that every stage works on."""
 
-NOW_POINTS = {  # the 7 points of the NoW benchmark among the 68 landmarks
-    "right eye outer corner": 36,
-    "right eye inner corner": 39,
-    "left eye inner corner": 42,
-    "left eye outer corner": 45,
-    "nose bottom": 33,
-    "right mouth corner": 48,
-    "left mouth corner": 54,
-}
-
-logger = logging.getLogger(__name__)
+NOW_NAMES = (  # the 7 points of the NoW benchmark, in the order of NOW_FROM_IBUG
+    "right eye outer corner",
+    "right eye inner corner",
+    "left eye inner corner",
+    "left eye outer corner",
+    "nose bottom",
+    "right mouth corner",
+    "left mouth corner",
+)
 
 
 @dataclass
@@ -47,7 +45,7 @@ class Reconstruction:
     """A face found in a photo. Arrays are numpy; S = ALIGNED_SIZE.
 
     photo: (H, W, 3) uint8 as loaded. aligned: (S, S, 3) uint8, the photo around the upright face.
-    crop: (2, 3), photo pixels -> aligned pixels. mask: (S, S) float in [0, 1], 1 = occluded: the given mask,
+    crop: (2, 3), photo pixels -> aligned pixels. points: (468, 2) detected, in aligned pixels. mask: (S, S) float in [0, 1], 1 = occluded: the given mask,
     or what the fit found that the face cannot explain. mask_given: which of the two it is.
     coefficients, camera: V_x and Eq. 10 for `aligned`. vertices: (V, 3) mm, in the model's own coordinates.
     faces: (F, 3). colors: (V, 3) RGB albedo in [0, 1]. landmarks: (68, 3) mm. faces_in_photo: how many faces
@@ -109,7 +107,7 @@ class Reconstruction:
             },
             "landmarks_2d": self.landmarks_2d().round(3).tolist(),
             "landmarks_3d": self.landmarks.round(4).tolist(),
-            "now_points": {name: self.landmarks[index].round(4).tolist() for name, index in NOW_POINTS.items()},
+            "now_points": {name: self.landmarks[index].round(4).tolist() for name, index in zip(NOW_NAMES, NOW_FROM_IBUG)},
             "units": "mm; x to the viewer's right, y up, z towards the viewer",
             "mask_given": self.mask_given,
             "faces_in_photo": self.faces_in_photo,

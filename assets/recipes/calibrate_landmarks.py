@@ -78,7 +78,7 @@ def neutral_offset(errors: torch.Tensor, expressions: torch.Tensor) -> torch.Ten
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--count", type=int, default=1000)
+    parser.add_argument("--count", type=int, default=800)
     model = MorphableModel.load("open")
     detected, projected, expressions = measure(model, parser.parse_args().count)
     inside = torch.tensor([model.region_names.index("mouth")])

@@ -16,7 +16,7 @@ from occlib.errors import NoFaceError
 from occlib.evaluation.heads import draw_heads
 from occlib.morphable import MorphableModel
 from occlib.pipeline import reconstruct
-from occlib.reconstruction import FACE_REGIONS, FitSettings
+from occlib.reconstruction import FitSettings, face_vertices
 from occlib.rendering import vertex_normals
 
 
@@ -87,8 +87,7 @@ def surface_error(
 
 def face_region(model: MorphableModel) -> np.ndarray:
     """(V,) bool: the vertices of the five parts of §3.1."""
-    compared = torch.tensor([model.region_names.index(name) for name in FACE_REGIONS])
-    return torch.isin(model.regions.cpu(), compared).numpy()
+    return face_vertices(model).cpu().numpy()
 
 
 def evaluate_fitting(

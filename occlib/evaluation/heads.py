@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from occlib.morphable import Coefficients, MorphableModel, sample_expression_units
-from occlib.reconstruction import FACE_REGIONS
+from occlib.reconstruction import face_vertices
 from occlib.rendering import Camera, PerspectiveCamera, render
 
 PHOTO_SIZE = 320
@@ -46,8 +46,8 @@ def draw_heads(
     of the model (a smooth random displacement on top) under a perspective camera, to see what a fit
     is worth on heads that no coefficients describe. Head i depends on (seed, i) only.
     """
-    compared = [model.region_names.index(name) for name in FACE_REGIONS]
-    in_face = torch.isin(model.regions, torch.tensor(compared)).float()
+    in_face = face_vertices(model).float()
+    white = Coefficients.neutral(1).lighting
     for index in range(count):
         rng = np.random.default_rng([seed, index])
         coefficients = draw_coefficients(model, rng, max_yaw=max_yaw)
@@ -62,8 +62,6 @@ def draw_heads(
         albedo = model.albedo(coefficients.texture)
         rendering = render(vertices, model.faces, albedo, coefficients.lighting, camera, PHOTO_SIZE)
         # The face region as a picture: white light on an albedo that is 1 inside.
-        white = torch.zeros_like(coefficients.lighting)
-        white[:, 0] = (4 * torch.pi) ** 0.5
         region = render(vertices, model.faces, in_face[None, :, None].expand(1, -1, 3), white, camera, PHOTO_SIZE)
         face = region.image[0, 0].numpy() > 0.5
         image = rendering.image[0].permute(1, 2, 0).numpy()

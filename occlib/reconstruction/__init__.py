@@ -1,6 +1,6 @@
 """§3.3: from a complete face to V_x – losses, robust weights, landmarks, fitting."""
 
-from occlib.reconstruction.fitting import FACE_REGIONS, Fit, FitSettings, FitStep, fit
+from occlib.reconstruction.fitting import FACE_REGIONS, Fit, FitSettings, FitStep, face_vertices, fit
 from occlib.reconstruction.landmark_term import LandmarkTerm
 from occlib.reconstruction.losses import feature_loss, pixel_loss, prior_loss
 from occlib.reconstruction.robust import robust_weights
@@ -11,6 +11,7 @@ __all__ = [
     "FitSettings",
     "FitStep",
     "LandmarkTerm",
+    "face_vertices",
     "feature_loss",
     "fit",
     "pixel_loss",

@@ -20,12 +20,7 @@ import torch
 from occlib.morphable import Coefficients, MorphableModel
 from occlib.reconstruction.gauss_newton import VertexBases, linearise_photo, sample, visible_vertices
 from occlib.reconstruction.landmark_term import LandmarkTerm
-from occlib.reconstruction.losses import (
-    LAMBDA_PIXEL,
-    feature_loss,
-    pixel_loss,
-    prior_loss,
-)
+from occlib.reconstruction.losses import LAMBDA_PIXEL, feature_loss, pixel_loss, prior_loss
 from occlib.reconstruction.robust import gaussian_blur, robust_weights
 from occlib.rendering import LAMBERT, Camera, Rendering, render, scaled_orthographic_pose, sh_basis, vertex_normals
 
@@ -144,8 +139,7 @@ class Fitter:
         self.detected = points[self.term.points][None, :, :2].to(photo)
         hidden = 1 - sample(self.visible, self.detected)[0, 0]
         self.whitening = self.term.whitening(hidden).to(photo)
-        compared = [model.region_names.index(name) for name in FACE_REGIONS]
-        self.in_face = torch.isin(model.regions, torch.tensor(compared, device=model.regions.device))
+        self.in_face = face_vertices(model)
         self.precision = _prior_precision(model, settings).to(photo)
         # The face model at the landmarks only: (1, L, 3) and (144, L, 3).
         n_shape = sum(self._shape_sizes)
@@ -333,6 +327,12 @@ class Fitter:
             if self.settings.robust:
                 weights = torch.exp(-0.5 * (error / scale) ** 2) * uncovered
         return torch.cat([texture, lighting])
+
+
+def face_vertices(model: MorphableModel) -> torch.Tensor:
+    """(V,) bool: the vertices in FACE_REGIONS."""
+    compared = [model.region_names.index(name) for name in FACE_REGIONS]
+    return torch.isin(model.regions, torch.tensor(compared, device=model.regions.device))
 
 
 def _prior_precision(model: MorphableModel, settings: FitSettings) -> torch.Tensor:

@@ -32,7 +32,7 @@ class LandmarkTerm:
     """Which vertices the detected points follow, and with what error.
 
     points: (L,) indices into the 468 detected points. vertices: (L,) indices into the mesh.
-    offset: (L, 2) mm, mean of detected - projected, x right, y down, head upright (roll removed).
+    offset: (L, 2) mm, detected - projected on a neutral face, x right, y down, head upright (roll removed).
     covariance: (2 L, 2 L) mm^2, of the errors in the order x0, y0, x1, y1, ...
     """
 
