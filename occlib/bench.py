@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from occlib.morphable import MorphableModel
+from occlib.morphable import Coefficients, MorphableModel
 from occlib.reconstruction.losses import LAMBDA_PIXEL, pixel_loss, prior_loss
 from occlib.rendering import (
     Camera,
@@ -217,19 +217,16 @@ class _Step:
 
     def __init__(self, model: MorphableModel, rasterizer: Callable[..., Fragments]):
         self.model, self.rasterizer = model, rasterizer
-        self.parameters = {
-            "identity": torch.zeros(1, model.n_identity),
-            "expression": torch.zeros(1, model.n_expression),
-            "texture": torch.zeros(1, model.n_texture),
-            "lighting": torch.tensor([MEAN_LIGHT]),
-            "pose": torch.tensor([[0.05, 0.2, 0.02, 0.75, SIZE / 2, SIZE / 2]]),
-        }
-        for parameter in self.parameters.values():
-            parameter.requires_grad_()
-        self.optimiser = torch.optim.Adam(self.parameters.values(), lr=1e-3)
+        coefficients = Coefficients.neutral(1)
+        coefficients.lighting = torch.tensor([MEAN_LIGHT])
+        coefficients.pose = torch.tensor([[0.05, 0.2, 0.02, 0.75, SIZE / 2, SIZE / 2]])
+        self.vector = coefficients.vector().requires_grad_()
+        self.optimiser = torch.optim.Adam([self.vector], lr=1e-3)
         self.photo = torch.rand(1, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
         # (name, what it takes, what it makes, how)
+        names = ("identity", "expression", "texture", "lighting", "pose")
         self.stages = [
+            ("coefficients", ("vector",), names, self._coefficients),
             ("shape", ("identity", "expression"), ("vertices",), lambda a, b: (model.shape(a, b),)),
             ("albedo", ("texture",), ("albedo",), lambda t: (model.albedo(t),)),
             ("normals", ("vertices",), ("normals",), lambda v: (vertex_normals(v, model.faces),)),
@@ -239,6 +236,10 @@ class _Step:
             ("antialias", ("ndc", "zbuf", "bary", "pixels"), ("image",), self._antialias),
             ("losses", ("image", "identity", "expression", "texture"), ("loss",), self._losses),
         ]
+
+    def _coefficients(self, vector):
+        parts = Coefficients.from_vector(vector)
+        return parts.identity, parts.expression, parts.texture, parts.lighting, parts.pose
 
     def _camera(self, vertices, normals, pose):
         camera = Camera(pose, SIZE)
@@ -263,7 +264,7 @@ class _Step:
         return (loss.sum() + 1e-4 * prior_loss(*coefficients).sum(),)
 
     def whole(self) -> None:
-        values = dict(self.parameters)
+        values = {"vector": self.vector}
         for _, takes, makes, stage in self.stages:
             values.update(zip(makes, stage(*(values[name] for name in takes)), strict=True))
         self.optimiser.zero_grad()
@@ -272,7 +273,7 @@ class _Step:
 
     def split(self) -> dict[str, tuple[float, float]]:
         """Seconds forward and backward of every stage; the optimiser's count as forward."""
-        values, tape, seconds = dict(self.parameters), [], {}
+        values, tape, seconds = {"vector": self.vector}, [], {}
         for name, takes, makes, stage in self.stages:
             inputs = [values[x].detach().requires_grad_() for x in takes]
             start = time.perf_counter()
@@ -292,8 +293,7 @@ class _Step:
                 if gradient is not None:
                     gradients[x] = gradients[x] + gradient if x in gradients else gradient
         start = time.perf_counter()
-        for name, parameter in self.parameters.items():
-            parameter.grad = gradients[name]
+        self.vector.grad = gradients["vector"]
         self.optimiser.step()
         seconds["Adam"] = time.perf_counter() - start, 0.0
         return seconds

@@ -1,13 +1,14 @@
 """The road of one photo, Figure 1 as one readable function: photo -> Reconstruction.
 
     photo --find_face--> 468 points --crop--> aligned photo (--mask, contours, complete face-->) fit --> mesh
+                              ^------- look behind the mask -------'
 
 The learned stages of §3.1 and §3.2 are not there yet: the mask is given by the user or estimated during the
 fit from what the face model cannot explain, and the fit compares with the photo where it is visible.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from os import PathLike
 from pathlib import Path
@@ -17,17 +18,20 @@ import numpy as np
 import torch
 
 from occlib.errors import MaskError
-from occlib.faces import DlibFeatures, Face, align_chip, face_transform, find_face, transform, warp
+from occlib.faces import DlibFeatures, Face, align_chip, face_transform, find_face, track, transform, warp
 from occlib.files import whole_folder
 from occlib.images import Photo, load_mask, load_photo, save_image
 from occlib.meshfiles import bake_texture, write_glb, write_obj, write_ply
 from occlib.morphable import Coefficients, MorphableModel
 from occlib.morphable.landmarks import NOW_FROM_IBUG
-from occlib.reconstruction import Fit, FitSettings, fit
+from occlib.reconstruction import Fit, FitSettings, fit, found_occluder
 from occlib.rendering import Camera, Rendering, render
 
 ALIGNED_SIZE = 256
 """Pixels a side of the aligned photo that every stage works on."""
+
+ROUGH = FitSettings(gauss_newton=((6.0, 4, 3), (3.0, 4, 2)), levels=())
+"""A fit on the way to the fit: good enough to look behind an occluder with."""
 
 NOW_NAMES = (  # the 7 points of the NoW benchmark, in the order of NOW_FROM_IBUG
     "right eye outer corner",
@@ -143,7 +147,7 @@ def reconstruct(
     """From a photo, partly covered or not, to a 3D face.
 
     photo: path, PIL image or (H, W, 3) uint8 array. mask: None, or path or (H, W) array, non-zero = occluded;
-    without one, what the face model cannot explain is left out by robust weights. device: "cpu" (default;
+    without one, what the face model cannot explain is taken for the occluder. device: "cpu" (default;
     for one photo the fastest) or "cuda". model: the open face model, or one from `MorphableModel.load`.
     progress: called with each FitStep.
 
@@ -167,9 +171,50 @@ def reconstruct(
         mask_image = warp(_image(occluded[..., None] * np.uint8(255), device), crop.to(device), ALIGNED_SIZE)
         _check_face_visible(mask_image, points)
 
-    result = fit(aligned, points.to(device), model, mask=mask_image, settings=settings, progress=progress,
-                 features=_aligned_features(points.to(device)) if settings.lambda_features else None)
+    def fitted(hidden: torch.Tensor | None) -> Fit:
+        features = _aligned_features(points.to(device)) if settings.lambda_features else None
+        return fit(aligned, points.to(device), model, mask=hidden, settings=settings, progress=progress,
+                   features=features)
+
+    hidden = mask_image
+    if hidden is None:
+        result = fitted(None)
+        hidden = found_occluder(result) if settings.robust else None
+        if hidden is not None:  # better landmarks show it better
+            points = look_behind(aligned, points, hidden, model)
+            hidden = found_occluder(fit(aligned, points.to(device), model, settings=ROUGH))
+    if hidden is not None:  # given or found: then on the same road
+        points = look_behind(aligned, points, hidden, model)
+        result = fitted(hidden)
     return _assemble(pixels, face, aligned, crop, points, mask_image, model, result)
+
+
+def look_behind(
+    aligned: torch.Tensor, points: torch.Tensor, mask: torch.Tensor, model: MorphableModel, *, looks: int = 3
+) -> torch.Tensor:
+    """Detect the landmarks (468, 2) of an aligned photo (1, 3, S, S) again, behind the mask (1, 1, S, S).
+
+    An occluder leads the detector astray, even on what is visible. So it is replaced by the face that fits the
+    visible rest, roughly, and that picture is looked at, several times: each time the face fits better.
+    """
+    filled = _image(paint_over(_pixels(aligned), mask[0, 0].cpu().numpy() > 0.3), aligned.device)
+    hole = torch.nn.functional.max_pool2d(mask, 5, stride=1, padding=2)
+    for look in range(looks):
+        # Landmarks alone are fast, and enough until the last look.
+        settings = ROUGH if look == looks - 1 else replace(ROUGH, gauss_newton=())
+        guess = fit(aligned, points.to(aligned), model, mask=mask, settings=settings)
+        shown = _draw(guess, model, filled)
+        composed = torch.where(hole > 0.5, shown, aligned)
+        points = torch.from_numpy(track(_pixels(composed), points.cpu().numpy())[0][:, :2])
+    return points
+
+
+@torch.no_grad()
+def _draw(guess: Fit, model: MorphableModel, background: torch.Tensor) -> torch.Tensor:
+    """The fitted face before a background (1, 3, S, S)."""
+    found, size = guess.coefficients, background.shape[-1]
+    vertices, albedo = model.shape(found.identity, found.expression), model.albedo(found.texture)
+    return render(vertices, model.faces, albedo, found.lighting, guess.camera, size, background).image.clamp(0, 1)
 
 
 @cache
@@ -180,6 +225,11 @@ def _open_model(device: str) -> MorphableModel:
 def _image(pixels: np.ndarray, device: torch.device) -> torch.Tensor:
     """(H, W, C) uint8 -> (1, C, H, W) float32 in [0, 1]."""
     return torch.from_numpy(pixels.copy()).to(device).permute(2, 0, 1)[None].float() / 255
+
+
+def _pixels(image: torch.Tensor) -> np.ndarray:
+    """(1, C, H, W) float32 in [0, 1] -> (H, W, C) uint8."""
+    return (255 * image[0]).round().byte().permute(1, 2, 0).cpu().numpy()
 
 
 def paint_over(photo: np.ndarray, occluded: np.ndarray, *, longest: int = 640) -> np.ndarray:
@@ -217,7 +267,7 @@ def _assemble(pixels, face: Face, aligned, crop, points, mask, model: MorphableM
 
     return Reconstruction(
         photo=pixels,
-        aligned=array((255 * aligned[0]).round().byte().permute(1, 2, 0)),
+        aligned=_pixels(aligned),
         crop=array(crop[0]),
         points=array(points),
         mask=array(occluded[0, 0]),

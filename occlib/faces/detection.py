@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 import torch
 
-from occlib.faces.alignment import crop, face_transform, square_transform
+from occlib.faces.alignment import crop, square_transform
 from occlib.faces.blaze import anchors, blazeface
-from occlib.faces.landmarks import MESH_SIZE, read_mesh
+from occlib.faces.landmarks import MESH_SIZE, read_mesh, track
 
 _SIDES = (128, 256, 512, 1024)  # pixels of the photo's longer side at the scales searched
 _TURNED_SIDES = (128, 256, 512)  # and of turned copies
@@ -114,16 +114,13 @@ def _propose(photo: np.ndarray, longer: int, least_score: float) -> tuple[np.nda
 def _confirm(photo: np.ndarray, points: np.ndarray, sides: np.ndarray, scores: np.ndarray) -> list[Detection]:
     """The proposals in which FaceMesh sees a face too, at its second look.
 
-    That is at the upright square around the first look's points, as MediaPipe tracks a face from one
-    video frame to the next: what it says hardly depends any more on where exactly BlazeFace put its box.
+    What that says hardly depends any more on where exactly BlazeFace put its box.
     """
     found = []
     for (center, *keypoints), side, score in zip(points, sides, scores):
         eyes = keypoints[1] - keypoints[0]
         matrix = square_transform(center, 1.5 * side, np.arctan2(eyes[1], eyes[0]), MESH_SIZE)
-        mesh, _ = read_mesh(photo, matrix)
-        matrix = face_transform(torch.from_numpy(mesh)[None].double(), MESH_SIZE)[0].numpy()
-        mesh, presence = read_mesh(photo, matrix)
+        mesh, presence = track(photo, read_mesh(photo, matrix)[0])
         if presence >= _LEAST_PRESENCE:
             box = np.concatenate([center - side / 2, center + side / 2])
             found.append(Detection(box, np.array(keypoints), float(score), mesh, presence))

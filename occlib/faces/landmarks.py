@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from occlib.faces.alignment import crop
+from occlib.faces.alignment import crop, face_transform
 from occlib.faces.blaze import facemesh
 
 MESH_SIZE = 192
@@ -43,3 +43,13 @@ def read_mesh(photo: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, float]
     back = np.linalg.inv(matrix[:, :2])
     xy, z = (points[:, :2] - matrix[:, 2]) @ back.T, points[:, 2:] * np.sqrt(np.linalg.det(back))
     return np.hstack([xy, z]).astype(np.float32), float(presence.sigmoid())
+
+
+def track(photo: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, float]:
+    """FaceMesh once more, at the upright square around earlier points (468, 2 or 3), as `read_mesh`.
+
+    That is how MediaPipe tracks a face from one video frame to the next: what it says hardly depends any more on
+    where the first look's square was.
+    """
+    matrix = face_transform(torch.from_numpy(points)[None].double(), MESH_SIZE)[0].numpy()
+    return read_mesh(photo, matrix)

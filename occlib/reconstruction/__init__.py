@@ -3,7 +3,7 @@
 from occlib.reconstruction.fitting import FACE_REGIONS, Fit, FitSettings, FitStep, face_vertices, fit
 from occlib.reconstruction.landmark_term import LandmarkTerm
 from occlib.reconstruction.losses import feature_loss, pixel_loss, prior_loss
-from occlib.reconstruction.robust import robust_weights
+from occlib.reconstruction.robust import found_occluder, robust_weights
 
 __all__ = [
     "FACE_REGIONS",
@@ -14,6 +14,7 @@ __all__ = [
     "face_vertices",
     "feature_loss",
     "fit",
+    "found_occluder",
     "pixel_loss",
     "prior_loss",
     "robust_weights",

@@ -50,7 +50,7 @@ class FitSettings:
     learning_rate: float = 0.05
     lambda_pixel: float = LAMBDA_PIXEL
     lambda_features: float = 0.0
-    pixel_information: float = 250.0
+    pixel_information: float = 175.0
     identity_sd: float = 1.0
     expression_sd: float = 1.0
     robust: bool = True

@@ -68,19 +68,18 @@ class Camera:
 
     def rotate(self, vectors: Tensor) -> Tensor:
         """Model axes to camera axes (x right, y up, z to the viewer): (N, V, 3) -> (N, V, 3)."""
-        return vectors @ self._rotation.transpose(1, 2)
+        return _product(vectors, self._rotation.transpose(1, 2))
 
     def project(self, vertices: Tensor) -> Tensor:
         """(N, V, 3) mm -> (N, V, 3): x, y in pixels, depth in mm in front of the camera."""
-        linear, shift = self._affine()
-        return torch.baddbmm(shift, vertices, linear)
+        return _product(vertices, *self._affine())
 
     def ndc(self, vertices: Tensor) -> Tensor:
         """(N, V, 3) mm -> (N, V, 3) PyTorch3D's NDC; z is the depth in mm."""
         linear, shift = self._affine()
         # As `_pixels_to_ndc`, in one pass over the vertices instead of two.
         scale = shift.new_tensor([-2 / self.image_size, -2 / self.image_size, 1.0])
-        return torch.baddbmm(shift * scale + shift.new_tensor([1.0, 1.0, 0.0]), vertices, linear * scale)
+        return _product(vertices, linear * scale, shift * scale + shift.new_tensor([1.0, 1.0, 0.0]))
 
     def _affine(self) -> tuple[Tensor, Tensor]:
         """The projection as vertices @ linear + shift, with linear (N, 3, 3) and shift (N, 1, 3)."""
@@ -110,7 +109,7 @@ class PerspectiveCamera:
 
     def rotate(self, vectors: Tensor) -> Tensor:
         """Model axes to camera axes (x right, y up, z to the viewer): (N, V, 3) -> (N, V, 3)."""
-        return vectors @ self._rotation.transpose(1, 2)
+        return _product(vectors, self._rotation.transpose(1, 2))
 
     def project(self, vertices: Tensor) -> Tensor:
         """(N, V, 3) mm -> (N, V, 3): x, y in pixels, depth in mm in front of the camera."""
@@ -126,6 +125,13 @@ class PerspectiveCamera:
     def ndc(self, vertices: Tensor) -> Tensor:
         """(N, V, 3) mm -> (N, V, 3) PyTorch3D's NDC; z is the depth in mm."""
         return _pixels_to_ndc(self.project(vertices), self.image_size)
+
+
+def _product(vectors: Tensor, linear: Tensor, shift: Tensor | None = None) -> Tensor:
+    """vectors (N, V, 3) @ linear (N or 1, 3, 3) + shift (N or 1, 1, 3)."""
+    if len(linear) == 1:  # half the time of a batched product
+        return torch.nn.functional.linear(vectors, linear[0].T, None if shift is None else shift[0, 0])
+    return vectors @ linear if shift is None else torch.baddbmm(shift, vectors, linear)
 
 
 def _pixels_to_ndc(projected: Tensor, image_size: int) -> Tensor:

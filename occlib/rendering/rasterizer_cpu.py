@@ -101,24 +101,24 @@ class Interpolate(torch.autograd.Function):
 @kernel
 def _rasterize_band(vertices, pix_to_face, zbuf, bary, faces, centres, offset, first_row, last_row):
     size = len(centres)
-    half = 0.5 * size
-    one, epsilon = vertices.dtype.type(1), vertices.dtype.type(EPSILON)
+    real = vertices.dtype.type  # plain numbers would make float64 of it all
+    one, epsilon, half = real(1), real(EPSILON), real(0.5 * size)
+    before, after = real(0.51), real(0.49)  # half a pixel and some slack: what is inside is decided below
+    zero, end, first, last = real(0), real(size - 1), real(first_row), real(last_row - 1)
     for f in range(len(faces)):
         i0, i1, i2 = faces[f, 0], faces[f, 1], faces[f, 2]
-        z0, z1, z2 = vertices[i0, 2], vertices[i1, 2], vertices[i2, 2]
-        if not (z0 >= epsilon and z1 >= epsilon and z2 >= epsilon):
-            continue
         y0, y1, y2 = vertices[i0, 1], vertices[i1, 1], vertices[i2, 1]
-        top = np.ceil((1 - max(y0, y1, y2)) * half - 0.51)
-        bottom = np.floor((1 - min(y0, y1, y2)) * half - 0.49)
-        top, bottom = max(top, first_row), min(bottom, last_row - 1)
+        top = max(np.ceil((one - max(y0, y1, y2)) * half - before), first)
+        bottom = min(np.floor((one - min(y0, y1, y2)) * half - after), last)
         if not top <= bottom:
             continue
         x0, x1, x2 = vertices[i0, 0], vertices[i1, 0], vertices[i2, 0]
-        left = np.ceil((1 - max(x0, x1, x2)) * half - 0.51)
-        right = np.floor((1 - min(x0, x1, x2)) * half - 0.49)
-        left, right = max(left, 0), min(right, size - 1)
+        left = max(np.ceil((one - max(x0, x1, x2)) * half - before), zero)
+        right = min(np.floor((one - min(x0, x1, x2)) * half - after), end)
         if not left <= right:
+            continue
+        z0, z1, z2 = vertices[i0, 2], vertices[i1, 2], vertices[i2, 2]
+        if not (z0 >= epsilon and z1 >= epsilon and z2 >= epsilon):
             continue
         area = (x2 - x0) * (y1 - y0) - (y2 - y0) * (x1 - x0)
         if not (epsilon < abs(area) < np.inf):

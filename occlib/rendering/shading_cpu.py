@@ -49,24 +49,18 @@ class ShadePixels(torch.autograd.Function):
         count, size = pix_to_face.shape[:2]
         parts = gradient_parts(count)
         grad_bary = torch.zeros_like(bary)
-        grad_shading = albedo.new_zeros((count, size, size, quadric.shape[1]))
-        grad_albedo = albedo.new_zeros((parts, *albedo.shape))
-        grad_normals = normals.new_zeros((parts, *normals.shape))
+        sums = [x.new_zeros((parts, *x.shape)) for x in (albedo, normals, quadric)]
         upstream = grad_image.contiguous(), grad_pixel_normals.contiguous()
-        inputs = (bary, albedo, normals, quadric, pix_to_face, *upstream, grad_bary, grad_shading)
-        arrays = [x.numpy() for x in inputs]
-        sums = grad_albedo.numpy(), grad_normals.numpy()
+        arrays = [x.numpy() for x in (bary, albedo, normals, quadric, pix_to_face, *upstream, grad_bary)]
         faces = ctx.mesh.faces
         tasks = [
-            (*(x[n] for x in arrays), faces, n * len(faces), first, last, *(x[part, n] for x in sums))
+            (*(x[n] for x in arrays), faces, n * len(faces), first, last, *(x[part, n].numpy() for x in sums))
             for n, part, first, last in gradient_bands(count, size)
         ]
         run(_shade_band_backward, tasks)
-        # shading = h^T M h with h = (n, 1), so d loss / d M is the sum of d loss / d shading h h^T.
-        h = torch.nn.functional.pad(pixel_normals.flatten(1, 2), (0, 1), value=1.0)
-        weighted = grad_shading.flatten(1, 2).transpose(1, 2)[..., None] * h[:, None]  # (N, L, H W, 4)
-        grad_quadric = weighted.transpose(2, 3) @ h[:, None]
-        return grad_bary, grad_albedo.sum(0), grad_normals.sum(0), grad_quadric, None, None
+        grad_albedo, grad_normals, upper = (x.sum(0) for x in sums)
+        grad_quadric = upper + upper.triu(1).mT
+        return grad_bary, grad_albedo, grad_normals, grad_quadric, None, None
 
 
 @kernel
@@ -90,14 +84,15 @@ def _shade_band(
             pixel_normals[row, column, 0] = x
             pixel_normals[row, column, 1] = y
             pixel_normals[row, column, 2] = z
-            for c in range(3):
-                m = quadric[c % lights]
+            for light in range(lights):
+                m = quadric[light]
                 shading = x * (m[0, 0] * x + m[0, 1] * y + m[0, 2] * z + m[0, 3])
                 shading += y * (m[1, 0] * x + m[1, 1] * y + m[1, 2] * z + m[1, 3])
                 shading += z * (m[2, 0] * x + m[2, 1] * y + m[2, 2] * z + m[2, 3])
                 shading += m[3, 0] * x + m[3, 1] * y + m[3, 2] * z + m[3, 3]
-                reflected = w0 * albedo[i0, c] + w1 * albedo[i1, c] + w2 * albedo[i2, c]
-                image[row, column, c] = reflected * shading
+                for c in range(light, 3, lights):  # white light: all channels, coloured light: its own
+                    reflected = w0 * albedo[i0, c] + w1 * albedo[i1, c] + w2 * albedo[i2, c]
+                    image[row, column, c] = reflected * shading
             image[row, column, 3] = 1
 
 
@@ -111,20 +106,17 @@ def _shade_band_backward(
     grad_image,
     grad_pixel_normals,
     grad_bary,
-    grad_shading,
     faces,
     offset,
     first_row,
     last_row,
     grad_albedo,
     grad_normals,
+    grad_quadric,
 ):
     lights = len(quadric)
-    zero, one, two = (
-        bary.dtype.type(0),
-        bary.dtype.type(1),
-        bary.dtype.type(2),
-    )  # a plain 2 would make float64 of it all
+    # A plain 2 would make float64 of it all.
+    zero, one, two = bary.dtype.type(0), bary.dtype.type(1), bary.dtype.type(2)
     for row in range(first_row, last_row):
         for column in range(pix_to_face.shape[1]):
             f = pix_to_face[row, column, 0] - offset
@@ -142,25 +134,32 @@ def _shade_band_backward(
             gy = grad_pixel_normals[row, column, 1]
             gz = grad_pixel_normals[row, column, 2]
             g0 = g1 = g2 = zero
-            for c in range(3):
-                m = quadric[c % lights]
+            for light in range(lights):
+                m = quadric[light]
                 hx = m[0, 0] * x + m[0, 1] * y + m[0, 2] * z + m[0, 3]
                 hy = m[1, 0] * x + m[1, 1] * y + m[1, 2] * z + m[1, 3]
                 hz = m[2, 0] * x + m[2, 1] * y + m[2, 2] * z + m[2, 3]
                 shading = hx * x + hy * y + hz * z + m[3, 0] * x + m[3, 1] * y + m[3, 2] * z + m[3, 3]
-                a0, a1, a2 = albedo[i0, c], albedo[i1, c], albedo[i2, c]
-                g = grad_image[row, column, c] * shading  # d loss / d albedo at the pixel
-                grad_albedo[i0, c] += w0 * g
-                grad_albedo[i1, c] += w1 * g
-                grad_albedo[i2, c] += w2 * g
-                g0 += a0 * g
-                g1 += a1 * g
-                g2 += a2 * g
-                g = grad_image[row, column, c] * (w0 * a0 + w1 * a1 + w2 * a2)  # d loss / d shading
-                grad_shading[row, column, c % lights] += g
-                gx += two * g * hx  # M is symmetric
-                gy += two * g * hy
-                gz += two * g * hz
+                grad_shading = zero
+                for c in range(light, 3, lights):
+                    a0, a1, a2 = albedo[i0, c], albedo[i1, c], albedo[i2, c]
+                    g = grad_image[row, column, c]
+                    grad_shading += g * (w0 * a0 + w1 * a1 + w2 * a2)
+                    g *= shading  # d loss / d albedo at the pixel
+                    grad_albedo[i0, c] += w0 * g
+                    grad_albedo[i1, c] += w1 * g
+                    grad_albedo[i2, c] += w2 * g
+                    g0 += a0 * g
+                    g1 += a1 * g
+                    g2 += a2 * g
+                gx += two * grad_shading * hx  # M is symmetric
+                gy += two * grad_shading * hy
+                gz += two * grad_shading * hz
+                # shading = h^T M h with h = (n, 1): d loss / d M is the sum of grad_shading h h^T.
+                h = x, y, z, one
+                for i in range(4):
+                    for j in range(i, 4):
+                        grad_quadric[light, i, j] += grad_shading * h[i] * h[j]
             # From the unit normal to the sum that was normalised: the part across the normal.
             along = gx * x + gy * y + gz * z
             gx, gy, gz = (gx - along * x) * inverse, (gy - along * y) * inverse, (gz - along * z) * inverse

@@ -69,7 +69,7 @@ def test_the_same_photo_gives_the_same_face(model, heads, faces):
 def test_history_replays_the_fit_and_the_loss_falls(faces):
     history = faces[0].fit.history
     assert [step.level for step in history] == sorted(step.level for step in history)
-    assert history[-1].losses["pixel"] < 0.7 * history[0].losses["pixel"]
+    assert history[-1].losses["pixel"] < 0.8 * history[0].losses["pixel"]
     assert all(step.vector.shape == (239,) for step in history)
 
 
