@@ -23,7 +23,7 @@ from occlib.rendering import Camera
 CALIBRATION = "face_model/open_landmarks.safetensors"
 HIDDEN_SD = 12.0
 """Standard deviation in mm of a landmark under an occluder: the detector guesses there."""
-MISLED = 100.0
+MISLED = 40.0
 """Growth of the whole covariance per share of hidden points: a covered face leads the detector astray elsewhere too."""
 
 

@@ -50,7 +50,7 @@ def robust_weights(
     return weights
 
 
-def found_occluder(fit, *, least_share: float = 0.15) -> torch.Tensor | None:
+def found_occluder(fit, *, least_share: float = 0.1) -> torch.Tensor | None:
     """The occluder (1, 1, S, S), 1 = occluded, that the robust weights of a `Fit` make out on the face, or None.
 
     Specks and thin seams are noise (a morphological opening drops them); what remains is grown by a little more
