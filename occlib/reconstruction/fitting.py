@@ -28,7 +28,7 @@ FACE_REGIONS = ("skin", "brows", "eyes", "nose", "lips")
 """What Eq. 11 compares: the five parts of §3.1. Scalp, ears and neck wear hair and clothes in photos."""
 LEAST_PIXEL_SD = 0.02
 """Colour difference between a photo and a rendering, RGB in [0, 1], that is noise even when the face fits."""
-LIGHT_SD = 0.5
+LIGHT_SD = 0.25
 """Prior standard deviation of the lighting's bands 1 and 2; the brightness (band 0) is free."""
 
 
