@@ -1,4 +1,4 @@
-"""The command line: occlib reconstruct | evaluate | bench | doctor.
+"""The command line: occlib reconstruct | world | evaluate | bench | doctor.
 
 Results go to standard output, messages to standard error. Each command imports what it needs when it runs, so
 that `occlib --help` answers at once.
@@ -6,10 +6,13 @@ that `occlib --help` answers at once.
 
 import json
 import logging
+import os
+import re
 import signal
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
@@ -58,6 +61,47 @@ def reconstruct(
             seen = f"{report['vertices']} vertices, {report['seconds']:.1f} s"
             print(f"{photo} -> {folder / 'mesh.obj'} ({seen})", flush=True)
     return 0 if all_ok else 1
+
+
+def world(
+    count: int,
+    out: Annotated[Path, arg(metavar="DIR")],
+    seed: int = 0,
+    size: int = 256,
+    split: Literal["train", "validation", "test"] = "train",
+    shards: FlagCreatePairsOff[bool] = False,
+    slice_: Annotated[str, arg(name="slice", metavar="I/N", help_behavior_hint="")] = "1/1",
+    workers: Annotated[int | None, arg(help_behavior_hint="(default: one a core)")] = None,
+) -> int:
+    """Render occluded faces with their truth, a folder each or in WebDataset shards.
+
+    Started again after whatever stopped it, it makes what is missing: the result is the same.
+
+    Args:
+        count: How many samples.
+        out: Folder to write to; made when missing.
+        seed: The same seed makes the same samples on every machine.
+        size: Pixels a side.
+        split: Splits share no face; some occluders and hair styles are in test only.
+        shards: Write tar files of 256 samples.
+        slice_: Make only the I-th of N parts of the set, which N machines do at once; they may share DIR.
+        workers: Processes to render with.
+    """
+    from tqdm import tqdm
+
+    from occlib import __version__
+    from occlib.data import World, write_samples
+
+    if count < 1 or size < 1 or (workers is not None and workers < 0):
+        raise OcclibError("--count and --size must be 1 or more, and --workers 0 or more")
+    recipe = {"occlib": __version__, "seed": seed, "size": size, "split": split}
+    part, workers = _part(slice_), os.cpu_count() if workers is None else workers
+    made = write_samples(
+        World(seed, size=size, split=split), out, count, recipe, shards=shards, part=part, workers=workers,
+        progress=partial(tqdm, desc=out.name, unit=" samples", disable=None),
+    )  # fmt: skip
+    print(f"{out}: {made} samples made")
+    return 0
 
 
 def evaluate(protocol: Positional[Literal["fitting", "photos"]], count: int | None = None, seed: int = 0) -> int:
@@ -110,7 +154,7 @@ def main(arguments: list[str] | None = None) -> None:
     logging.basicConfig(level=logging.WARNING, format="occlib: %(message)s", stream=sys.stderr)
     # A polite kill unwinds the stack, so that files that are half written are removed.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    commands = {command.__name__: command for command in (reconstruct, evaluate, bench, doctor)}
+    commands = {command.__name__: command for command in (reconstruct, world, evaluate, bench, doctor)}
     try:
         code = tyro.extras.subcommand_cli_from_dict(commands, prog="occlib", args=arguments)
     except OcclibError as error:
@@ -146,6 +190,14 @@ def _reconstruct_one(photo: Path, mask: Path | None, folder: Path, device: str) 
         "faces_in_photo": face.faces_in_photo,
         "seconds": round(time.perf_counter() - started, 2),
     }
+
+
+def _part(text: str) -> tuple[int, int]:
+    """(i, n) from "i/n"."""
+    found = re.fullmatch(r"(\d+)/(\d+)", text)
+    if found is None or not 1 <= int(found[1]) <= int(found[2]):
+        raise OcclibError(f"--slice {text} is none of 1/N, 2/N, ... N/N")
+    return int(found[1]), int(found[2])
 
 
 def _check_device(device: str) -> None:

@@ -19,6 +19,7 @@ PACKAGES = (
     "opencv-python",
     "scikit-image",
     "trimesh",
+    "webdataset",
     "jupyterlab",
 )
 PYTORCH3D = ("pytorch3d", "easypytorch3d")  # conda's name, and that of the wheel
@@ -28,6 +29,11 @@ ASSETS = {  # file in assets/: what makes it
     "pretrained/blazeface.safetensors": "python assets/recipes/bake_faces.py",
     "pretrained/facemesh.safetensors": "python assets/recipes/bake_faces.py",
     "pretrained/recognition.safetensors": "python assets/recipes/bake_recognition.py",
+    "props/bust.safetensors": "python assets/recipes/bake_props.py",
+    "props/hair.safetensors": "python assets/recipes/bake_props.py",
+    "props/hands.safetensors": "python assets/recipes/bake_hands.py",
+    "props/lashes.safetensors": "python assets/recipes/bake_props.py",
+    "props/skin.safetensors": "python assets/recipes/skin_maps.py",
     "photos/astronaut_hand.jpg": "python assets/recipes/sample_photo.py",
 }
 

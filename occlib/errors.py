@@ -21,6 +21,10 @@ class MissingAssetError(OcclibError):
     """A file that occlib needs (weights, a face model) is not there."""
 
 
+class DataError(OcclibError):
+    """A data set is not laid out as its authors publish it, or a sample of it is damaged."""
+
+
 class FaceModelError(OcclibError):
     """A file is no face model in a layout that occlib reads."""
 

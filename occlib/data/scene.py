@@ -1,0 +1,315 @@
+"""The renderer of the synthetic world: one pass gives a photo with its occluder, the same without, and all
+truth.
+
+Surfaces are drawn at four samples a pixel. Opaque ones go through two z-buffers, one for the person and one
+for occluders; transparent ones (hair, lashes, glass) through k-buffers that keep the nearest few layers of
+each kind. The clean picture is put together from the person's buffers alone, the occluded one from both.
+Where no occluder, nor its shadow, meets a pixel the occluded picture is a copy of the clean one: they are
+equal to the last bit. The loops are in `scene_kernels` (what is seen), `scene_shading` (how it is lit) and
+`scene_pictures`.
+
+Light adds up linearly, so colours are decoded before they are lit: light = colour^2, a cheap gamma.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+import torch
+
+from occlib.data import scene_kernels as kernels
+from occlib.data import scene_pictures as pictures
+from occlib.data import scene_shading as shading
+from occlib.rendering.spherical_harmonics import light_quadric
+
+LAYERS = 6
+"""Transparent layers kept at a sample; farther ones are dropped."""
+GRID = 1024.0
+"""Positions are rounded to 1 / GRID mm, so that what a machine rounds differently changes no picture."""
+SHADOW_MAP = 320
+"""Side of the shadow maps."""
+MARGIN = 30.0
+"""They span the head and this many mm around it."""
+
+
+@dataclass(frozen=True)
+class Surface:
+    """A triangle mesh and what it is made of.
+
+    vertices: (V, 3) float32 mm, x to the viewer's right, y up, z to the viewer. faces: (F, 3),
+    counter-clockwise from outside; the other side is only drawn if `two_sided`. color: (V, 3) or (V, 4)
+    sRGB(A) in [0, 1]; texture: (h, w, 3 or 4) uint8 sRGB(A) at `uv` (V, 2), v up, repeated outside [0, 1].
+    With both, they are multiplied. With a fourth channel the surface is transparent; what alpha leaves below
+    1/255 is not drawn. Transparent texels should continue the colours of their neighbours. bump: (h, w) uint8
+    heights at `uv`, 0..255 meaning 0..bump_height mm. label: parse label, a number or one per face (F,).
+    specular: reflectance where it is looked at straight, in units of 8 %: skin and plastic 0.5. gloss: 0
+    dull, 0.5 skin, 0.9 wet eye or glass. metal: reflects in its own colour and scatters nothing. glass:
+    mirrors fully, however transparent it is. translucency: how far light travels under the surface; skin 1.
+    hair: lit from vertex to vertex, and not drawn in front of the face unless `occluder` (see
+    `render_scene`).
+    """
+
+    vertices: np.ndarray
+    faces: np.ndarray
+    color: np.ndarray | None = None
+    texture: np.ndarray | None = None
+    uv: np.ndarray | None = None
+    label: int | np.ndarray = 0
+    occluder: bool = False
+    two_sided: bool = False
+    specular: float = 0.5
+    gloss: float = 0.5
+    translucency: float = 0.0
+    metal: bool = False
+    glass: bool = False
+    normals: np.ndarray | None = None
+    bump: np.ndarray | None = None
+    bump_height: float = 0.2
+    casts_shadow: bool = True
+    hair: bool = False
+    is_head: bool = False
+
+    @property
+    def transparent(self) -> bool:
+        return any(x is not None and x.shape[-1] == 4 for x in (self.color, self.texture))
+
+    def posed(self, rotation: np.ndarray, translation: np.ndarray) -> Surface:
+        """The surface turned by `rotation` (3, 3), then moved by `translation` (3,)."""
+        rotation = np.asarray(rotation, np.float64)
+        vertices = np.rint((self.vertices @ rotation.T + translation) * GRID) / GRID
+        normals = None if self.normals is None else (self.normals @ rotation.T).astype(np.float32)
+        return replace(self, vertices=vertices.astype(np.float32), normals=normals)
+
+
+@dataclass(frozen=True)
+class Light:
+    """Light from everywhere and from one lamp, both in camera axes and linear.
+
+    lighting: (9,) white or (27,) coloured spherical harmonics of the light from everywhere, as in
+    `occlib.rendering.shade`. key_direction: (3,) unit vector towards the lamp. key_color: (3,) what a white
+    surface facing it reflects. softness: half of the lamp's width at distance 1, the width of the half-shadow
+    for every mm between what casts and what receives it: sun 0.02, window or softbox 0.3.
+    """
+
+    lighting: np.ndarray
+    key_direction: np.ndarray
+    key_color: np.ndarray
+    softness: float = 0.1
+
+
+@dataclass(frozen=True)
+class Pinhole:
+    """A camera at the origin of camera space that looks along -z, with its axis through the middle of the
+    image.
+
+    focal: focal length in units of the image's side. rotation (3, 3), translation (3,): from head space to
+    camera space, x -> rotation x + translation.
+    """
+
+    rotation: np.ndarray
+    translation: np.ndarray
+    focal: float
+
+    @property
+    def eye(self) -> np.ndarray:
+        """(3,) mm, where the camera is in head space."""
+        return -self.rotation.T @ self.translation
+
+    def project(self, points: np.ndarray, size: int) -> np.ndarray:
+        """Head space (..., 3) mm -> (..., 3): x, y in pixels of a size x size image, and depth in mm."""
+        x, y, z = np.moveaxis(points @ self.rotation.T + self.translation, -1, 0)
+        scale = self.focal * size / -z
+        return np.stack([size / 2 + scale * x, size / 2 - scale * y, -z], axis=-1)
+
+
+@dataclass(frozen=True)
+class SceneImage:
+    """What `render_scene` saw. Pictures are linear light (not clipped), multiplied by alpha: over nothing,
+    black.
+
+    clean, occluded (S, S, 3); clean_alpha, occluded_alpha (S, S): how much of a pixel is not background; mask
+    (S, S) how much of it is occluder; shadow (S, S) how much darker the occluder makes what it does not hide,
+    > 0 wherever it changes anything; parsing, parts (S, S) uint8: the label that most of a pixel of
+    `occluded` and `clean` has; depth (S, S) mm, inf beside the head; normals (S, S, 3): of the bare head. All
+    but labels float32.
+    """
+
+    clean: np.ndarray
+    occluded: np.ndarray
+    clean_alpha: np.ndarray
+    occluded_alpha: np.ndarray
+    mask: np.ndarray
+    shadow: np.ndarray
+    parsing: np.ndarray
+    parts: np.ndarray
+    depth: np.ndarray
+    normals: np.ndarray
+
+
+def render_scene(surfaces: list[Surface], light: Light, camera: Pinhole, size: int) -> SceneImage:
+    """Draw surfaces in camera space (see `Surface.posed`) with and without those that are occluders.
+
+    Hair in front of a part of the face (label 1 to 5, opaque, not an occluder's) hides it. Such a fragment of
+    a hair surface is left out of both pictures, or, if the surface is an occluder, of the clean one;
+    elsewhere hair of an occluder belongs to both pictures and is background. So `clean` shows the same hair,
+    trimmed.
+    """
+    side = 2 * size
+    surfaces = sorted(surfaces, key=lambda s: (s.transparent, s.occluder, not s.is_head))
+    mesh, spans = _join(surfaces)
+    kernels.project(
+        mesh.vertices, camera.focal * side * kernels.UNIT, side * kernels.UNIT / 2, mesh.screen, mesh.inverse
+    )
+    materials = _materials(surfaces, spans, mesh)
+
+    person, intruder, head = (kernels.empty_buffer(side) for _ in range(3))
+    layers, intruder_layers = kernels.empty_layers(side, LAYERS), kernels.empty_layers(side, LAYERS)
+    for s, surface in enumerate(surfaces):
+        if surface.transparent:
+            first, last = spans[s]
+            order = first + np.argsort(-mesh.inverse[mesh.faces[first:last]].max(1), kind="stable")
+            kernels.draw_transparent(
+                mesh, materials, s, order, side, person, intruder, layers, intruder_layers
+            )
+            continue
+        target = intruder if surface.occluder else person
+        kernels.draw_opaque(mesh, *spans[s], surface.two_sided, side, target)
+        if surface.is_head:
+            head = kernels.copy_buffer(person)
+
+    lamp = _lamp(light, mesh, surfaces)
+    quadric = light_quadric(torch.from_numpy(np.asarray(light.lighting, np.float64)[None]))[0].numpy()
+    stage = kernels.Stage(
+        mesh, materials, person, intruder, layers, intruder_layers, lamp,
+        maps=_shadow_maps(surfaces, spans, mesh, materials, lamp, person), quadric=quadric,
+        shine=np.zeros((len(mesh.vertices), 8), np.float32), depths=_depths(person, intruder), side=side, focal=float(camera.focal * side),
+    )  # fmt: skip
+    shading.shade_hair(
+        stage, np.zeros_like(mesh.normals), np.zeros((len(surfaces), 4)), np.zeros(len(mesh.vertices), bool)
+    )
+    images = [np.zeros((size, size, 3), np.float32) for _ in range(2)]
+    images += [np.zeros((size, size), np.float32) for _ in range(4)]
+    images += [np.zeros((size, size), np.uint8) for _ in range(2)]
+    pictures.resolve(stage, tuple(images), pictures.scratch(LAYERS))
+    depth, normals = np.full((size, size), np.inf, np.float32), np.zeros((size, size, 3), np.float32)
+    pictures.head_geometry(size, mesh, head, pictures.empty_group(4), np.empty(4, np.int64), depth, normals)
+    return SceneImage(*images, depth, normals)
+
+
+def _join(surfaces: list[Surface]) -> tuple[kernels.Mesh, list[tuple[int, int]]]:
+    """All surfaces' triangles as one mesh, not yet projected, and the first and last face + 1 of each."""
+    counts = [(len(s.vertices), len(s.faces)) for s in surfaces]
+    vertices, faces = np.sum(counts, axis=0)
+    mesh = kernels.Mesh(
+        vertices=np.empty((vertices, 3), np.float32),
+        normals=np.zeros((vertices, 3), np.float32),
+        uv=np.zeros((vertices, 2), np.float32),
+        color=np.ones((vertices, 4), np.float32),
+        screen=np.zeros((vertices, 2), np.int64),
+        inverse=np.zeros(vertices),
+        faces=np.empty((faces, 3), np.int32),
+        surface=np.empty(faces, np.uint8),
+        label=np.empty(faces, np.uint8),
+    )
+    spans, v, f = [], 0, 0
+    for number, (surface, (more_v, more_f)) in enumerate(zip(surfaces, counts, strict=True)):
+        corners, triangles = slice(v, v + more_v), slice(f, f + more_f)
+        mesh.vertices[corners] = surface.vertices
+        np.add(surface.faces, v, out=mesh.faces[triangles], casting="unsafe")
+        if surface.normals is None:
+            kernels.smooth_normals(surface.vertices, surface.faces, mesh.normals[corners])
+        else:
+            mesh.normals[corners] = surface.normals
+        if surface.uv is not None:
+            mesh.uv[corners] = surface.uv
+        if surface.color is not None:
+            mesh.color[corners, : surface.color.shape[1]] = surface.color
+        mesh.surface[triangles] = number
+        mesh.label[triangles] = kernels.OCCLUDER if surface.occluder and not surface.hair else surface.label
+        spans.append((f, f + more_f))
+        v, f = v + more_v, f + more_f
+    return mesh, spans
+
+
+def _materials(surfaces: list[Surface], spans: list[tuple[int, int]], mesh: kernels.Mesh):
+    """The surfaces' properties and textures, as `kernels.Materials`."""
+    flags = np.zeros((len(surfaces), 12), np.int64)
+    numbers = np.zeros((len(surfaces), 5))
+    texels, size = [], 0
+    for s, surface in enumerate(surfaces):
+        flags[s, :5] = surface.occluder, surface.hair, surface.glass, surface.metal, surface.two_sided
+        flags[s, kernels.BUMP] = -1
+        roughness = max((1 - surface.gloss) ** 2, 0.02)
+        numbers[s, :4] = 0.08 * surface.specular, surface.gloss, roughness, surface.translucency
+        for picture, first in ((surface.texture, kernels.TEXTURE), (surface.bump, kernels.BUMP)):
+            if picture is None:
+                continue
+            shrink = kernels.texels_per_sample(mesh, *spans[s], *picture.shape[:2])
+            picture = _shrunk(picture, shrink)
+            flags[s, first : first + 3] = size, *picture.shape[:2]
+            texels.append(picture.reshape(-1))
+            size += picture.size
+            if first == kernels.TEXTURE:
+                flags[s, kernels.CHANNELS] = picture.shape[2]
+            else:
+                numbers[s, kernels.BUMP_MM] = surface.bump_height
+    return kernels.Materials(flags, numbers, np.concatenate([*texels, np.zeros(1, np.uint8)]))
+
+
+def _shrunk(picture: np.ndarray, texels: float) -> np.ndarray:
+    """The picture averaged over whole blocks, as many texels wide as fit a sample, so that it does not
+    alias."""
+    height, width = picture.shape[:2]
+    block = max(int(min(texels, height / 4, width / 4)), 1)
+    if block == 1:
+        return picture
+    whole = picture[: height - height % block, : width - width % block]
+    return cv2.resize(whole, (width // block, height // block), interpolation=cv2.INTER_AREA)
+
+
+def _depths(*buffers: kernels.Buffer) -> np.ndarray:
+    """(N, side, side) float32 mm, 0 where nothing is."""
+    nearest = np.stack([buffer.nearest for buffer in buffers])
+    depths = np.divide(1, nearest, out=np.zeros_like(nearest), where=nearest > 0)
+    side = int(len(buffers[0].nearest) ** 0.5)
+    return depths.reshape(-1, side, side)
+
+
+def _lamp(light: Light, mesh: kernels.Mesh, surfaces: list[Surface]) -> kernels.Lamp:
+    """The lamp and the frame of its shadow maps, which hold the heads (or everything, if there is no
+    head)."""
+    toward = np.asarray(light.key_direction, np.float64)
+    up = np.array([0.0, 1.0, 0.0]) if abs(toward[1]) < 0.9 else np.array([0.0, 0.0, 1.0])
+    right = np.cross(up, toward)
+    right /= np.sqrt(np.square(right).sum())
+    axes = np.stack([right, np.cross(toward, right), toward])
+    heads = [s.vertices for s in surfaces if s.is_head] or [mesh.vertices]
+    points = np.concatenate(heads).astype(np.float64)
+    places = [points[:, 0] * a[0] + points[:, 1] * a[1] + points[:, 2] * a[2] for a in axes]
+    low, high = np.array([p.min() for p in places]), np.array([p.max() for p in places])
+    width = max(high[0] - low[0], high[1] - low[1]) + 2 * MARGIN
+    middle = (low + high) / 2
+    origin = np.array([middle[0] - width / 2, middle[1] + width / 2])
+    color = np.asarray(light.key_color, np.float64)
+    return kernels.Lamp(axes, origin, width / SHADOW_MAP, low[2] - 500.0, float(light.softness), color)
+
+
+def _shadow_maps(surfaces, spans, view, materials, lamp, seen) -> np.ndarray:
+    """(3, H, H): the height of what the lamp sees first of the person, and of occluders, 0 where there is
+    nothing; and what is 0 wherever no shadow of an occluder can fall."""
+    mesh = view._replace(screen=np.zeros_like(view.screen), inverse=np.zeros_like(view.inverse))
+    view_side = int(len(seen.seen) ** 0.5)
+    kernels.project_to_lamp(mesh.vertices, lamp, mesh.screen, mesh.inverse)
+    maps = kernels.empty_buffer(SHADOW_MAP), kernels.empty_buffer(SHADOW_MAP)
+    for s, surface in enumerate(surfaces):
+        if not surface.casts_shadow:
+            continue
+        if surface.transparent:
+            kernels.draw_cutout(mesh, materials, s, *spans[s], SHADOW_MAP, view, view_side, seen, maps)
+        else:
+            kernels.draw_opaque(mesh, *spans[s], surface.two_sided, SHADOW_MAP, maps[surface.occluder])
+    person, intruder = (buffer.nearest.reshape(SHADOW_MAP, SHADOW_MAP) for buffer in maps)
+    spread = 2 * int(np.ceil(max(lamp.softness * shading.SEARCH / lamp.texel, 1.5))) + 3
+    return np.stack([person, intruder, cv2.dilate(intruder, np.ones((spread, spread), np.uint8))])

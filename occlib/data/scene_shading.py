@@ -1,0 +1,390 @@
+"""The compiled loops of `scene` that light one point of a surface: lamp, shadows, sky, skin, highlights,
+hair."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from occlib.data.scene_kernels import (
+    BUMP,
+    BUMP_HEIGHT,
+    BUMP_MM,
+    BUMP_WIDTH,
+    CHANNELS,
+    GLOSS,
+    HEIGHT,
+    IS_HAIR,
+    IS_METAL,
+    IS_TWO_SIDED,
+    REFLECTANCE,
+    ROUGHNESS,
+    TRANSLUCENCY,
+    UNIT,
+    WIDTH,
+    plain_kernel,
+    sample,
+    texel_place,
+)
+
+NORMAL_OFFSET = 1.2
+"""Shadows are looked up this many mm above the surface, lest a surface shade itself."""
+SEARCH = 45.0
+"""What casts a soft shadow is looked for as if it were this many mm above."""
+AO_RADIUS, CONTACT_RADIUS = 12.0, 24.0
+"""How many mm around a point the sky may be hidden by the person, and by what touches the person."""
+
+
+def _spiral(count: int) -> np.ndarray:
+    """Points that fill the unit disc evenly (Vogel's spiral): each a golden angle after the one before."""
+    cos, sin = -0.7373688780783197, 0.6754902942615238
+    points, x, y = [], 1.0, 0.0
+    for k in range(count):
+        radius = np.sqrt((k + 0.5) / count)
+        points.append((radius * x, radius * y))
+        x, y = x * cos - y * sin, x * sin + y * cos
+    return np.array(points)
+
+
+TAPS = _spiral(16)
+AO_TAPS = _spiral(8)
+
+
+@plain_kernel
+def dither(x, y):
+    """Where the taps of a pixel start to turn, (cos, sin): neighbours differ as much as they can."""
+    k = (x % 4) * 4 + (y % 4)
+    order = (0, 8, 2, 10, 12, 4, 14, 6, 3, 11, 1, 9, 15, 7, 13, 5)
+    t = (order[k] + 0.5) / 8 - 1  # tan of half the angle, for angles of -90..90 degrees
+    return (1 - t * t) / (1 + t * t), 2 * t / (1 + t * t)
+
+
+@plain_kernel
+def _lamp_view(lamp, x, y, z, nx, ny, nz):
+    """A point of camera space on the shadow maps: column, row, height, and how the plane across the normal
+    rises towards the right and down, in mm a texel."""
+    a = lamp.axes
+    column = (a[0, 0] * x + a[0, 1] * y + a[0, 2] * z - lamp.origin[0]) / lamp.texel
+    row = (lamp.origin[1] - (a[1, 0] * x + a[1, 1] * y + a[1, 2] * z)) / lamp.texel
+    height = a[2, 0] * x + a[2, 1] * y + a[2, 2] * z - lamp.low
+    steep = lamp.texel / max(a[2, 0] * nx + a[2, 1] * ny + a[2, 2] * nz, 0.25)
+    right = -(a[0, 0] * nx + a[0, 1] * ny + a[0, 2] * nz) * steep
+    down = (a[1, 0] * nx + a[1, 1] * ny + a[1, 2] * nz) * steep
+    return column, row, height, right, down
+
+
+@plain_kernel
+def _visible(heights, view, lamp, cos, sin):
+    """How much of the lamp is seen from a point, 0..1: percentage-closer soft shadows (R. Fernando, 2005).
+
+    First the mean height of what is above the point's plane nearby; its height over the point and the lamp's
+    width give the width of the half-shadow; then the share of taps in it that are free. view as `_lamp_view`
+    gives it.
+    """
+    side = len(heights)
+    x, y, height, right, down = view
+    if not (1 <= x < side - 1 and 1 <= y < side - 1):
+        return 1.0
+    reach = max(lamp.softness * SEARCH / lamp.texel, 1.5)
+    total, count = 0.0, 0
+    for k in range(0, len(TAPS), 2):
+        dx, dy = reach * (cos * TAPS[k, 0] - sin * TAPS[k, 1]), reach * (sin * TAPS[k, 0] + cos * TAPS[k, 1])
+        column, row = int(x + dx), int(y + dy)
+        if 0 <= column < side and 0 <= row < side and heights[row, column] > height + right * dx + down * dy:
+            total += heights[row, column]
+            count += 1
+    if count == 0 or 2 * count == len(TAPS):
+        return 1.0 if count == 0 else 0.0
+    reach = min(max(lamp.softness * (total / count - height) / lamp.texel, 1.2), reach)
+    free = len(TAPS)
+    for k in range(len(TAPS)):
+        dx, dy = reach * (cos * TAPS[k, 0] - sin * TAPS[k, 1]), reach * (sin * TAPS[k, 0] + cos * TAPS[k, 1])
+        column, row = int(x + dx), int(y + dy)
+        if 0 <= column < side and 0 <= row < side and heights[row, column] > height + right * dx + down * dy:
+            free -= 1
+    return free / len(TAPS)
+
+
+@plain_kernel
+def _beside(reach, view):
+    """Whether a point is so far beside all occluders that none can shade it: `reach` is 0 there."""
+    column, row = int(view[0]), int(view[1])
+    return not (0 <= column < len(reach) and 0 <= row < len(reach)) or reach[row, column] == 0
+
+
+@plain_kernel
+def _open(depths, focal, point, radius, strength, cos, sin):
+    """How much of the sky over a surface point is open, 0..1, judging by the depths around it.
+
+    A tap hides the more the steeper it stands over the surface and the nearer it is, up to twice the radius
+    (after M. McGuire et al., "The Alchemy screen-space ambient obscurance algorithm", 2011). depths: mm, of
+    the samples (side, side), 0 where nothing is; focal in samples; point: its place on the screen in samples,
+    then position and normal in camera space.
+    """
+    px, py, x, y, z, nx, ny, nz = point
+    side = len(depths)
+    reach = min(radius * focal / -z, side / 8)
+    hidden, middle, per_focal, limit = 0.0, side / 2 - 0.5, 1 / focal, 1 / (4 * radius * radius)
+    cos, sin = reach * cos, reach * sin
+    for k in range(len(AO_TAPS)):
+        column = int(px + cos * AO_TAPS[k, 0] - sin * AO_TAPS[k, 1])
+        row = int(py + sin * AO_TAPS[k, 0] + cos * AO_TAPS[k, 1])
+        if not (0 <= column < side and 0 <= row < side):
+            continue
+        depth = np.float64(depths[row, column])
+        if depth == 0:
+            continue
+        dx = (column - middle) * per_focal * depth - x
+        dy = (middle - row) * per_focal * depth - y
+        dz = -depth - z
+        along = dx * nx + dy * ny + dz * nz
+        square = dx * dx + dy * dy + dz * dz
+        fade = 1 - square * limit
+        if along > 0.8 and fade > 0:
+            hidden += fade * along / (square + 0.25 * radius * radius)
+    return 1 / (1 + hidden * radius / len(AO_TAPS) * strength)
+
+
+@plain_kernel
+def _irradiance(quadric, c, x, y, z):
+    """What a white surface with this normal reflects of the light from everywhere (`light_quadric`)."""
+    m = quadric[c % len(quadric)]
+    light = x * (m[0, 0] * x + 2 * (m[0, 1] * y + m[0, 2] * z + m[0, 3])) + m[3, 3]
+    light += y * (m[1, 1] * y + 2 * (m[1, 2] * z + m[1, 3])) + z * (m[2, 2] * z + 2 * m[2, 3])
+    return max(light, 0.0)
+
+
+@plain_kernel
+def weights(mesh, f, px, py):
+    """Perspective-correct barycentric weights of face f at a screen position in UNITs, which may lie a little
+    beside it; those of its middle if it is a sliver far from there."""
+    i0, i1, i2 = mesh.faces[f, 0], mesh.faces[f, 1], mesh.faces[f, 2]
+    x0, y0 = mesh.screen[i0, 0] - px, mesh.screen[i0, 1] - py
+    x1, y1 = mesh.screen[i1, 0] - px, mesh.screen[i1, 1] - py
+    x2, y2 = mesh.screen[i2, 0] - px, mesh.screen[i2, 1] - py
+    b0 = (x1 * y2 - y1 * x2) * mesh.inverse[i0]
+    b1 = (x2 * y0 - y2 * x0) * mesh.inverse[i1]
+    b2 = (x0 * y1 - y0 * x1) * mesh.inverse[i2]
+    scale = 1 / (b0 + b1 + b2)
+    b0, b1, b2 = b0 * scale, b1 * scale, b2 * scale
+    if min(b0, b1, b2) < -1:
+        return 1 / 3, 1 / 3, 1 / 3
+    return b0, b1, b2
+
+
+@plain_kernel
+def _bump(mesh, materials, s, f, u, v, normal):
+    """Tilt the normal by the slope of the height texture: n - grad h."""
+    i0, i1, i2 = mesh.faces[f, 0], mesh.faces[f, 1], mesh.faces[f, 2]
+    p, t = mesh.vertices, mesh.uv
+    ax, ay, az = p[i1, 0] - p[i0, 0], p[i1, 1] - p[i0, 1], p[i1, 2] - p[i0, 2]
+    bx, by, bz = p[i2, 0] - p[i0, 0], p[i2, 1] - p[i0, 1], p[i2, 2] - p[i0, 2]
+    height, width = materials.flags[s, BUMP_HEIGHT], materials.flags[s, BUMP_WIDTH]
+    ua, va = (t[i1, 0] - t[i0, 0]) * width, (t[i0, 1] - t[i1, 1]) * height
+    ub, vb = (t[i2, 0] - t[i0, 0]) * width, (t[i0, 1] - t[i2, 1]) * height
+    # Heights at the texels around, and their slope along columns and rows.
+    left, right, top, bottom, x, y = texel_place(u, v, height, width)
+    texels, offset = materials.texels, materials.flags[s, BUMP]
+    h00, h01 = float(texels[offset + top * width + left]), float(texels[offset + top * width + right])
+    h10, h11 = float(texels[offset + bottom * width + left]), float(texels[offset + bottom * width + right])
+    scale = materials.numbers[s, BUMP_MM] / 255
+    along_u = ((h01 - h00) * (1 - y) + (h11 - h10) * y) * scale
+    along_v = ((h10 - h00) * (1 - x) + (h11 - h01) * x) * scale
+    # The gradient g lies in the face and rises by what the texture says along both sides: g.a, g.b.
+    ga, gb = along_u * ua + along_v * va, along_u * ub + along_v * vb
+    aa, ab, bb = ax * ax + ay * ay + az * az, ax * bx + ay * by + az * bz, bx * bx + by * by + bz * bz
+    area = aa * bb - ab * ab
+    if area > 1e-9:
+        ka, kb = (ga * bb - gb * ab) / area, (gb * aa - ga * ab) / area
+        normal[0] -= ka * ax + kb * bx
+        normal[1] -= ka * ay + kb * by
+        normal[2] -= ka * az + kb * bz
+        length = np.sqrt(normal[0] ** 2 + normal[1] ** 2 + normal[2] ** 2)
+        for c in range(3):
+            normal[c] /= length
+
+
+@plain_kernel
+def shade_point(stage, f, px, py, turn, normal, out):
+    """Light of face f at a screen position (UNITs): out[0:3] clean, out[3:6] in the occluder's shadow too,
+    out[6:9] and out[9:12] what of each is mirrored and so seen however transparent the surface is."""
+    mesh, materials, lamp, maps = stage.mesh, stage.materials, stage.lamp, stage.maps
+    s = mesh.surface[f]
+    flags, numbers = materials.flags, materials.numbers
+    i0, i1, i2 = mesh.faces[f, 0], mesh.faces[f, 1], mesh.faces[f, 2]
+    b0, b1, b2 = weights(mesh, f, px, py)
+    p = mesh.vertices
+    x = b0 * p[i0, 0] + b1 * p[i1, 0] + b2 * p[i2, 0]
+    y = b0 * p[i0, 1] + b1 * p[i1, 1] + b2 * p[i2, 1]
+    z = b0 * p[i0, 2] + b1 * p[i1, 2] + b2 * p[i2, 2]
+    for c in range(3):
+        normal[c] = b0 * mesh.normals[i0, c] + b1 * mesh.normals[i1, c] + b2 * mesh.normals[i2, c]
+    u = b0 * mesh.uv[i0, 0] + b1 * mesh.uv[i1, 0] + b2 * mesh.uv[i2, 0]
+    v = b0 * mesh.uv[i0, 1] + b1 * mesh.uv[i1, 1] + b2 * mesh.uv[i2, 1]
+    length = max(np.sqrt(normal[0] ** 2 + normal[1] ** 2 + normal[2] ** 2), 1e-9)
+    far = np.sqrt(x * x + y * y + z * z)
+    vx, vy, vz = -x / far, -y / far, -z / far
+    facing = normal[0] * vx + normal[1] * vy + normal[2] * vz
+    turned = -1.0 if flags[s, IS_TWO_SIDED] and facing < 0 else 1.0
+    for c in range(3):
+        normal[c] *= turned / length
+    gx, gy, gz = normal[0], normal[1], normal[2]  # the smooth normal, for shadows
+    if flags[s, BUMP] >= 0:
+        _bump(mesh, materials, s, f, u, v, normal)
+    nx, ny, nz = normal[0], normal[1], normal[2]
+    toward = max(nx * vx + ny * vy + nz * vz, 1e-3)
+
+    # How much of the lamp and of the sky is seen.
+    a, through = lamp.axes, numbers[s, TRANSLUCENCY]
+    lx, ly, lz = a[2, 0], a[2, 1], a[2, 2]
+    lit = nx * lx + ny * ly + nz * lz
+    smooth = gx * lx + gy * ly + gz * lz
+    seen, seen_too = 0.0, 0.0
+    if smooth > -0.5 * through:
+        lift = NORMAL_OFFSET + 2.5 * through * (1 - smooth)
+        sx, sy, sz = x + lift * gx, y + lift * gy, z + lift * gz
+        view = _lamp_view(lamp, sx, sy, sz, gx, gy, gz)
+        seen = _visible(maps[0], view, lamp, turn[0], turn[1])
+        seen_too = seen
+        if not _beside(maps[2], view):
+            seen_too = min(seen, _visible(maps[1], view, lamp, turn[0], turn[1]))
+    point = px / UNIT, py / UNIT, x, y, z, gx, gy, gz
+    sky = _open(stage.depths[0], stage.focal, point, AO_RADIUS, 1.6, turn[0], turn[1])
+    sky_too = sky * _open(stage.depths[1], stage.focal, point, CONTACT_RADIUS, 2.4, turn[0], turn[1])
+
+    # GGX highlight of the lamp; Schlick's Fresnel term; the mirrored sky is as blurred as the diffuse one.
+    rough = numbers[s, ROUGHNESS]
+    hx, hy, hz = lx + vx, ly + vy, lz + vz
+    length = max(np.sqrt(hx * hx + hy * hy + hz * hz), 1e-9)
+    across = max((nx * hx + ny * hy + nz * hz) / length, 0.0)
+    graze = 1 - max((vx * hx + vy * hy + vz * hz) / length, 0.0)
+    wide_rough = min(rough + 0.25 * lamp.softness, 1.0)
+    square = wide_rough * wide_rough
+    spread = across * across * (square - 1) + 1
+    k = 0.5 * rough
+    highlight = 0.0
+    if lit > 0:
+        highlight = square / (spread * spread) * 0.25 * lit / ((lit * (1 - k) + k) * (toward * (1 - k) + k))
+    mx, my, mz = 2 * toward * nx - vx, 2 * toward * ny - vy, 2 * toward * nz - vz
+    rim = (1 - toward) ** 5
+    place = texel_place(u, v, max(flags[s, HEIGHT], 1), max(flags[s, WIDTH], 1))
+    for c in range(3):
+        albedo = b0 * mesh.color[i0, c] + b1 * mesh.color[i1, c] + b2 * mesh.color[i2, c]
+        if flags[s, CHANNELS]:
+            albedo *= sample(materials, s, place, c)
+        albedo *= albedo
+        mirror, body = numbers[s, REFLECTANCE], albedo
+        if flags[s, IS_METAL]:
+            mirror, body = albedo, 0.0
+        glance = mirror + (1 - mirror) * numbers[s, GLOSS] ** 3 * rim
+        glint = mirror + (1 - mirror) * graze**5
+        # Red travels farthest under skin: it wraps around to where the lamp hardly reaches and tints
+        # half-shadows.
+        depth = through * (0.30 if c == 0 else 0.10 if c == 1 else 0.05)
+        wrapped = max((lit + depth) / (1 + depth), 0.0)
+        wrapped *= (wrapped + depth) / (1 + depth) if depth > 0 else 1.0
+        bleed = through * (0.55 if c == 0 else 0.12 if c == 1 else 0.0)
+        ambient = body * _irradiance(stage.quadric, c, nx, ny, nz)
+        mirrored = glance * _irradiance(stage.quadric, c, mx, my, mz)
+        key = lamp.color[c]
+        for shadowed in range(2):
+            free, opening = (seen_too, sky_too) if shadowed else (seen, sky)
+            soft = free + bleed * free * (1 - free)
+            glow = opening + opening * (1 - opening) * 0.6 * body  # light that comes back from its neighbours
+            out[3 * shadowed + c] = ambient * glow + body * key * wrapped * soft
+            out[6 + 3 * shadowed + c] = mirrored * opening * opening + glint * key * highlight * free
+
+
+@plain_kernel
+def shade_hair(stage, strands, middle, done):
+    """Light on the corners of hair surfaces into stage.shine (V, 8): diffuse in the clean and in the occluded
+    picture, 3 + 3, and highlight in both, 1 + 1 (J. Kajiya & T. Kay, "Rendering fur with three dimensional
+    textures", 1989).
+
+    A card of hair has no normal worth lighting it by: half of it is taken from the shape of the whole style.
+    strands (V, 3), middle (surfaces, 4), done (V,): zeros to work on.
+    """
+    mesh, materials, lamp, maps, shine = stage.mesh, stage.materials, stage.lamp, stage.maps, stage.shine
+    p = mesh.vertices
+    for f in range(len(mesh.faces)):
+        s = mesh.surface[f]
+        if not materials.flags[s, IS_HAIR]:
+            continue
+        i0, i1, i2 = mesh.faces[f, 0], mesh.faces[f, 1], mesh.faces[f, 2]
+        ua, va = mesh.uv[i1, 0] - mesh.uv[i0, 0], mesh.uv[i1, 1] - mesh.uv[i0, 1]
+        ub, vb = mesh.uv[i2, 0] - mesh.uv[i0, 0], mesh.uv[i2, 1] - mesh.uv[i0, 1]
+        sign = 1.0 if ua * vb - ub * va > 0 else -1.0
+        for c in range(3):
+            along = sign * (ua * (p[i2, c] - p[i0, c]) - ub * (p[i1, c] - p[i0, c]))
+            for i in (i0, i1, i2):
+                strands[i, c] += along  # where v of the texture grows
+                middle[s, c] += p[i, c]
+        middle[s, 3] += 3
+    a = lamp.axes
+    lx, ly, lz = a[2, 0], a[2, 1], a[2, 2]
+    for f in range(len(mesh.faces)):
+        s = mesh.surface[f]
+        if not materials.flags[s, IS_HAIR]:
+            continue
+        for corner in range(3):
+            i = mesh.faces[f, corner]
+            if done[i]:
+                continue
+            done[i] = True
+            x, y, z = np.float64(p[i, 0]), np.float64(p[i, 1]), np.float64(p[i, 2])
+            far = np.sqrt(x * x + y * y + z * z)
+            vx, vy, vz = -x / far, -y / far, -z / far
+            corners = middle[s, 3]
+            ox, oy, oz = x - middle[s, 0] / corners, y - middle[s, 1] / corners, z - middle[s, 2] / corners
+            length = max(np.sqrt(ox * ox + oy * oy + oz * oz), 1e-6)
+            nx, ny, nz = mesh.normals[i, 0], mesh.normals[i, 1], mesh.normals[i, 2]
+            flip = 0.5 if nx * ox + ny * oy + nz * oz > 0 else -0.5
+            nx, ny, nz = flip * nx + ox / length, flip * ny + oy / length, flip * nz + oz / length
+            length = max(np.sqrt(nx * nx + ny * ny + nz * nz), 1e-6)
+            nx, ny, nz = nx / length, ny / length, nz / length
+            cos, sin = dither(i, i // 4)
+            view = _lamp_view(lamp, x + 4 * lx, y + 4 * ly, z + 4 * lz, lx, ly, lz)
+            seen = 0.25 + 0.75 * _visible(maps[0], view, lamp, cos, sin)
+            seen_too = seen
+            if not _beside(maps[2], view):
+                seen_too = min(seen, _visible(maps[1], view, lamp, cos, sin))
+            tx, ty, tz = strands[i, 0], strands[i, 1], strands[i, 2]
+            length = max(np.sqrt(tx * tx + ty * ty + tz * tz), 1e-9)
+            tx, ty, tz = tx / length, ty / length, tz / length
+            hx, hy, hz = lx + vx, ly + vy, lz + vz
+            length = max(np.sqrt(hx * hx + hy * hy + hz * hz), 1e-6)
+            lit = nx * lx + ny * ly + nz * lz
+            wrapped = max((lit + 0.35) / 1.35, 0.0)
+            sine = np.sqrt(max(1 - (tx * lx + ty * ly + tz * lz) ** 2, 0.0))
+            across = max(1 - ((tx * hx + ty * hy + tz * hz) / length) ** 2, 0.0)
+            across *= across  # sine^4
+            across *= across
+            across *= across
+            glint = across * across * max(lit + 0.2, 0.0)  # sine^32
+            for c in range(3):
+                sky = _irradiance(stage.quadric, c, nx, ny, nz) * 0.8
+                key = lamp.color[c] * wrapped * (0.4 + 0.6 * sine)
+                shine[i, c], shine[i, 3 + c] = sky + key * seen, sky + key * seen_too
+            shine[i, 6], shine[i, 7] = glint * seen, glint * seen_too
+
+
+@plain_kernel
+def shade_strand(stage, f, px, py, out):
+    """As `shade_point`, from the light on the corners."""
+    mesh, materials, shine = stage.mesh, stage.materials, stage.shine
+    s = mesh.surface[f]
+    i0, i1, i2 = mesh.faces[f, 0], mesh.faces[f, 1], mesh.faces[f, 2]
+    b0, b1, b2 = weights(mesh, f, px, py)
+    u = b0 * mesh.uv[i0, 0] + b1 * mesh.uv[i1, 0] + b2 * mesh.uv[i2, 0]
+    v = b0 * mesh.uv[i0, 1] + b1 * mesh.uv[i1, 1] + b2 * mesh.uv[i2, 1]
+    place = texel_place(u, v, max(materials.flags[s, HEIGHT], 1), max(materials.flags[s, WIDTH], 1))
+    for c in range(3):
+        albedo = b0 * mesh.color[i0, c] + b1 * mesh.color[i1, c] + b2 * mesh.color[i2, c]
+        if materials.flags[s, CHANNELS]:
+            albedo *= sample(materials, s, place, c)
+        albedo *= albedo
+        glint = (0.5 * albedo + materials.numbers[s, REFLECTANCE]) * stage.lamp.color[c]
+        for k in range(2):
+            j = 3 * k + c
+            diffuse = b0 * shine[i0, j] + b1 * shine[i1, j] + b2 * shine[i2, j]
+            highlight = b0 * shine[i0, 6 + k] + b1 * shine[i1, 6 + k] + b2 * shine[i2, 6 + k]
+            out[j], out[6 + j] = albedo * diffuse, glint * highlight
