@@ -78,6 +78,33 @@ def check(what: str, found, expected, *, tolerance: float = 1e-4) -> Passed:
     )
 
 
+def check_worn(what: str, surface, globe, *, reach: float = 15.0) -> Passed:
+    """Check that a surface is an occluder that lies on a head, facing outwards, and say if not what is wrong.
+
+    surface: `occlib.data.scene.Surface` in head space. globe: the head's `Globe`. reach: how far, in mm, it may
+    stand off the head. Raises NotYet with one line of explanation.
+    """
+    points, faces = np.asarray(surface.vertices, np.float64), np.asarray(surface.faces)
+    if not np.isfinite(points).all():
+        raise NotYet(f"{what}: {(~np.isfinite(points)).any(1).sum()} vertices are not finite")
+    if not surface.occluder:
+        raise NotYet(f"{what}: the surface says occluder=False, so it would be part of the clean photo too")
+    longitude, latitude = np.moveaxis(globe.angles(points), -1, 0)
+    from_middle = points - globe.centre
+    skin = globe.over(longitude, latitude, taut=False) - globe.centre
+    height = np.linalg.norm(from_middle, axis=1) - np.linalg.norm(skin, axis=1)
+    if height.min() < -0.5:
+        share = (height < -0.5).mean()
+        raise NotYet(f"{what}: {share:.0%} of its vertices are inside the head, up to {-height.min():.0f} mm deep")
+    if height.max() > reach:
+        raise NotYet(f"{what}: it floats, up to {height.max():.0f} mm off the head")
+    a, b, c = points[faces].transpose(1, 0, 2)
+    outward = (np.cross(b - a, c - a) * (a + b + c - 3 * globe.centre)).sum(1)
+    if (outward < 0).mean() > 0.5:
+        raise NotYet(f"{what}: it faces the head: let rows run down, and columns to the viewer's right")
+    return Passed(what)
+
+
 def execute(notebooks: tyro.conf.Positional[tuple[Path, ...]]) -> None:
     """Run notebooks from top to bottom and store them in place with their outputs, ready to be committed.
 

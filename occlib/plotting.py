@@ -7,17 +7,26 @@ words that say what is to be seen. Those that return (H, W, 3) arrays in [0, 1] 
 import io
 from collections.abc import Sequence
 
+import cv2
 import matplotlib
+import matplotlib.patches
 import numpy as np
 import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
+from occlib.data.sample import PARTS, Sample
 from occlib.morphable import MorphableModel
 from occlib.rendering import Camera, render, shade
 
 MASK_COLOR = np.array([213, 94, 0]) / 255  # vermilion of Okabe & Ito's colour-blind safe palette
 BLUE, ORANGE, GREEN, PINK = "#0072B2", "#E69F00", "#009E73", "#CC79A7"  # of the same palette
+PART_COLORS = matplotlib.colors.to_rgba_array(
+    ["#000000", "#C8C8C8", BLUE, "#F0E442", GREEN, PINK, "#D55E00"]
+)[:, :3]
+"""(7, 3): a colour of that palette for each of PARTS, skin grey."""
+VIEWS = ("clean", "occluded", "mask", "parts", "contours")
+"""What is shown of a sample, by name."""
 TURN = np.radians(45)
 SOFT_LIGHT = torch.tensor([[2.4, 0.25, 0.9, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]])
 """White light, mostly from all around, some from the front and from above."""
@@ -133,9 +142,9 @@ def _row(coefficients, width: int) -> torch.Tensor:
 
 
 def heat(values: torch.Tensor, maximum: float) -> torch.Tensor:
-    """Values (V,) in [0, maximum] as colours (V, 3) of the map cividis, made for colour-blind readers too."""
+    """Values (...) in [0, maximum] as colours (..., 3) of the map cividis, made for colour-blind readers too."""
     colors = matplotlib.colormaps["cividis"]((values / maximum).clamp(0, 1).numpy())
-    return torch.from_numpy(colors[:, :3]).float()
+    return torch.from_numpy(colors[..., :3]).float()
 
 
 def heat_row(panels: dict[str, np.ndarray], maximum: float, label: str, *, width: float = 2.2) -> Figure:
@@ -163,6 +172,103 @@ def image_table(
     for axis, title in zip(table[0], columns):
         axis.set_title(title, fontsize=9)
     return figure
+
+
+def part_colors(labels: np.ndarray) -> np.ndarray:
+    """Parse labels (H, W) in the colours of PART_COLORS, (H, W, 3)."""
+    return PART_COLORS[labels]
+
+
+def sample_views(sample: Sample) -> dict[str, np.ndarray]:
+    """VIEWS of a sample, (S, S, 3) in [0, 1] each. "parts" are those of the occluded photo."""
+    pictures = (
+        sample.clean / 255, sample.image / 255, _grey(sample.mask / 255), part_colors(sample.parsing),
+        _grey(sample.contours / 255),
+    )  # fmt: skip
+    return dict(zip(VIEWS, pictures, strict=True))
+
+
+def sample_table(samples: Sequence[Sample], *, width: float = 1.5) -> Figure:
+    """Samples in rows, VIEWS in columns, with the name of the occluder and the share of the face it hides."""
+    rows = {
+        f"{number + 1}: {sample.occluder or 'nothing'}\n{sample.coverage:.0%}": list(
+            sample_views(sample).values()
+        )
+        for number, sample in enumerate(samples)
+    }
+    return image_table(rows, VIEWS, width=width)
+
+
+def contact_sheet(samples: Sequence[Sample], *, columns: int = 4, side: int = 256, gap: int = 6) -> np.ndarray:
+    """Samples as tiles on white, (H, W, 3) uint8: clean and occluded photo `side` pixels wide, and below
+    them mask, parts and contours two thirds as wide."""
+    small = 2 * side // 3
+    tiles = []
+    for sample in samples:
+        views = [(255 * view).round().astype(np.uint8) for view in sample_views(sample).values()]
+        above = [_resized(view, side) for view in views[:2]]
+        below = [_resized(view, small, labels=name == "parts") for name, view in zip(VIEWS[2:], views[2:])]
+        rest = np.full((small, 2 * side - 3 * small, 3), 255, np.uint8)
+        tiles.append(np.vstack([np.hstack(above), np.hstack([*below, rest])]))
+    height, width = tiles[0].shape[:2]
+    lines = -(-len(tiles) // columns)
+    sheet = np.full((lines * (height + gap) - gap, columns * (width + gap) - gap, 3), 255, np.uint8)
+    for number, tile in enumerate(tiles):
+        top, left = number // columns * (height + gap), number % columns * (width + gap)
+        sheet[top : top + height, left : left + width] = tile
+    return sheet
+
+
+def truth(sample: Sample, *, width: float = 1.9) -> Figure:
+    """All that is known about one sample of the world, in two rows, with a legend of the labels."""
+    head = np.isfinite(sample.depth)
+    near, far = sample.depth[head].min(), sample.depth[head].max()
+    closeness = torch.from_numpy(np.where(head, far - sample.depth, 0))
+    relief = np.where(head[..., None], heat(closeness, far - near).numpy(), 0)
+    bare = (sample.normals == 0).all(-1, keepdims=True)
+    panels = {
+        "image": sample.image / 255, "clean": sample.clean / 255, "mask": _grey(sample.mask / 255),
+        "shadow": _grey(sample.shadow / 255), "contours": _grey(sample.contours / 255),
+        "parsing": part_colors(sample.parsing), "parts": part_colors(sample.parts),
+        "landmarks": sample.clean / 255, "depth (bright = near)": relief,
+        "normals": np.where(bare, 0, (sample.normals + 1) / 2),
+    }  # fmt: skip
+    figure = Figure(figsize=(5 * width, 2 * (width + 0.25) + 0.35), layout="constrained")
+    for axis, (title, image) in zip(figure.subplots(2, 5).flatten(), panels.items()):
+        axis.imshow(np.clip(image, 0, 1))
+        axis.set_title(title, fontsize=9)
+        axis.axis("off")
+        if title == "landmarks":
+            axis.scatter(*(sample.landmarks - 0.5).T, s=5, color=ORANGE)
+    handles = [matplotlib.patches.Patch(facecolor=c, edgecolor="0.5", label=p) for c, p in zip(PART_COLORS, PARTS)]
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(PARTS), fontsize=8)
+    return figure
+
+
+def strips(values: dict[str, Sequence[float]], xlabel: str) -> Figure:
+    """A row of dots for each name, from few to much on average, and a bar where their mean is."""
+    values = dict(sorted(values.items(), key=lambda item: np.mean(item[1]), reverse=True))
+    figure = Figure(figsize=(5.6, 0.22 * len(values) + 0.7), layout="constrained")
+    axis = figure.subplots()
+    for row, (name, found) in enumerate(values.items()):
+        axis.scatter(found, [row] * len(found), s=12, color=BLUE, alpha=0.6, linewidths=0)
+        axis.scatter([np.mean(found)], [row], s=90, marker="|", color=ORANGE, linewidths=2.5)
+    axis.set(xlabel=xlabel, yticks=range(len(values)), yticklabels=[f"{n} ({len(v)})" for n, v in values.items()])
+    axis.tick_params(labelsize=8)
+    axis.grid(alpha=0.3, axis="x")
+    return figure
+
+
+def _grey(image: np.ndarray) -> np.ndarray:
+    """(H, W) -> (H, W, 3)."""
+    return np.repeat(image[..., None], 3, axis=-1)
+
+
+def _resized(image: np.ndarray, side: int, *, labels: bool = False) -> np.ndarray:
+    """A square uint8 image (side, side, 3), averaged over what becomes a pixel, or its nearest pixel."""
+    if len(image) == side:
+        return image
+    return cv2.resize(image, (side, side), interpolation=cv2.INTER_NEAREST if labels else cv2.INTER_AREA)
 
 
 def modes(model: MorphableModel, part: str, count: int = 4, *, sd: float = 2.0, yaw: float = 0.0) -> Figure:

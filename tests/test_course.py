@@ -1,5 +1,7 @@
 """The course's tools: checks that explain, and notebooks run for publication."""
 
+from dataclasses import replace
+
 import nbformat
 import nbformat.v4 as v4
 import numpy as np
@@ -7,7 +9,9 @@ import pytest
 import torch
 from nbclient.exceptions import CellExecutionError
 
-from occlib.course import NotYet, check, copy, execute, without_solution
+from occlib.course import NotYet, check, check_worn, copy, execute, without_solution
+from occlib.data.occluders import shapes
+from occlib.data.occluders.placing import Globe
 from occlib.errors import OutputError
 
 EXPECTED = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 7.0], [0.5, 6.0, 9.0]])
@@ -40,6 +44,37 @@ def test_wrong_answers_are_explained(found, explanation):
     with pytest.raises(NotYet, match=explanation) as error:
         check("R", found, EXPECTED)
     assert error.value._render_traceback_() == [f"\N{BALLOT X} {error.value}"]
+
+
+@pytest.fixture(scope="module")
+def globe():
+    """Of a ball, 100 mm in radius."""
+    ball = shapes.ball(100.0, 33, 64)
+    return Globe(ball.vertices.astype(np.float32), ball.faces, np.ones(len(ball.vertices), bool), [0.0, 0.0, 0.0])
+
+
+def patch(globe, offset=1.0, *, columns=1, **material):
+    longitude, latitude = np.linspace(-20, 20, 9)[::columns], np.linspace(15, -15, 7)[:, None]
+    points = globe.over(longitude, latitude, offset, taut=False)
+    return shapes.occluder(shapes.sheet(points), color=(0, 0, 0), **material)
+
+
+def test_a_patch_on_the_head_passes(globe):
+    assert repr(check_worn("patch", patch(globe), globe)) == "\N{CHECK MARK} patch"
+
+
+def test_what_is_wrong_with_a_patch_is_said(globe):
+    broken = patch(globe)
+    broken.vertices[3] = np.nan
+    for surface, explanation in (
+        (broken, "1 vertices are not finite"),
+        (replace(patch(globe), occluder=False), "occluder=False"),
+        (patch(globe, -6.0), "100% of its vertices are inside the head, up to 6 mm deep"),
+        (patch(globe, 40.0), "floats, up to 40 mm"),
+        (patch(globe, columns=-1), "faces the head"),
+    ):
+        with pytest.raises(NotYet, match=explanation):
+            check_worn("patch", surface, globe)
 
 
 def test_execute_stores_outputs_but_nothing_that_changes(tmp_path):

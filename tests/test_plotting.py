@@ -9,8 +9,14 @@ import pytest
 import torch
 from PIL import Image
 
+from skimage.color import rgb2lab
+
+from occlib.data.sample import OCCLUDER, PARTS, Sample
 from occlib.morphable import MorphableModel
 from occlib.plotting import (
+    PART_COLORS,
+    VIEWS,
+    contact_sheet,
     curves,
     encoded,
     figure_pixels,
@@ -21,10 +27,15 @@ from occlib.plotting import (
     loss_curves,
     mask_overlay,
     modes,
+    part_colors,
     picture,
     portrait,
+    sample_table,
+    sample_views,
     sphere_normals,
+    strips,
     triangle_colors,
+    truth,
 )
 
 
@@ -123,3 +134,81 @@ def test_a_mask_is_laid_over_the_photo_where_it_is_one():
     result = mask_overlay(image, mask, color=np.array([1.0, 0.0, 0.0]))
     assert result[0, 1].tolist() == pytest.approx([0.8, 0.2, 0.2])
     assert (result[mask == 0] == 0.5).all()
+
+
+def made_up(size: int = 12, *, occluder: str = "cup") -> Sample:
+    """A sample with another grey for every field, and labels in columns."""
+    flat = np.zeros((size, size), np.uint8)
+    labels = np.broadcast_to(np.arange(size, dtype=np.uint8) % len(PARTS), (size, size))
+    return Sample(
+        image=np.full((size, size, 3), 200, np.uint8), clean=np.full((size, size, 3), 100, np.uint8),
+        mask=flat + 255, shadow=flat + 51, parsing=labels, parts=np.minimum(labels, 5), contours=flat + 255,
+        landmarks=np.tile([[4.5, 6.5]], (68, 1)), depth=np.where(labels > 2, 700.0 + labels, np.inf),
+        normals=np.where(labels[..., None] > 2, [0.0, 0.0, 1.0], 0.0), occluder=occluder, coverage=0.3,
+    )  # fmt: skip
+
+
+def test_colours_of_parts_differ_for_colour_blind_readers_too():
+    """Machado et al. 2009: how a person without long (first) or middle-wavelength cones sees linear RGB."""
+    seen_as = {
+        "everybody": np.eye(3),
+        "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+        "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    }  # fmt: skip
+    for name, matrix in seen_as.items():
+        seen = np.clip(PART_COLORS**2.2 @ np.transpose(matrix), 0, 1) ** (1 / 2.2)
+        lab = rgb2lab(seen[None])[0]
+        apart = np.linalg.norm(lab[:, None] - lab[None], axis=-1)[np.triu_indices(len(PARTS), 1)]
+        assert apart.min() > 15, name
+
+
+def test_a_label_has_its_colour_and_the_occluder_that_of_masks():
+    colors = part_colors(np.array([[0, OCCLUDER]]))
+    assert (colors[0, 0] == 0).all()
+    assert np.allclose(colors[0, 1], [213 / 255, 94 / 255, 0])
+
+
+def test_views_of_a_sample_show_the_field_they_are_named_after():
+    views = sample_views(made_up())
+    assert list(views) == list(VIEWS)
+    assert views["clean"].max() == 100 / 255 and views["occluded"].max() == 200 / 255
+    assert (views["mask"] == 1).all() and (views["contours"] == 1).all()
+    assert (views["parts"][:, OCCLUDER] == PART_COLORS[OCCLUDER]).all()  # what is seen, with the occluder
+    assert all(view.shape == (12, 12, 3) for view in views.values())
+
+
+def test_a_table_of_samples_says_what_hides_how_much():
+    figure = sample_table([made_up(), made_up(occluder="")])
+    names = [axis.get_ylabel() for axis in figure.axes[:: len(VIEWS)]]
+    assert names == ["1: cup\n30%", "2: nothing\n30%"]
+    assert [axis.get_title() for axis in figure.axes[: len(VIEWS)]] == list(VIEWS)
+
+
+def test_tiles_of_a_contact_sheet_lie_in_reading_order_and_keep_labels_pure():
+    sheet = contact_sheet([made_up()] * 3, columns=2, side=6, gap=2)
+    assert sheet.shape == (2 * 10 + 2, 2 * 12 + 2, 3)  # a tile: two photos of 6, three views of 4 below
+    assert (sheet[:6, :6] == 100).all() and (sheet[:6, 6:12] == 200).all()
+    assert (sheet[:, 12:14] == 255).all() and (sheet[10:12] == 255).all()  # gaps
+    assert (sheet[12:18, :6] == 100).all() and (sheet[12:, 14:] == 255).all()  # the third, and no fourth
+    labels = {tuple(color) for color in sheet[6:10, 4:8].reshape(-1, 3)}
+    assert labels <= {tuple(color) for color in (255 * PART_COLORS).round().astype(np.uint8)}
+
+
+def test_the_truth_of_a_sample_marks_landmarks_where_their_pixels_are():
+    figure = truth(made_up())
+    panels = {axis.get_title(): axis for axis in figure.axes}
+    assert len(panels) == 10
+    points = panels["landmarks"].collections[0].get_offsets()
+    assert np.allclose(points, [4.0, 6.0])  # imshow's pixel centres are whole numbers
+    near = panels["depth (bright = near)"].images[0].get_array()
+    assert (near[:, :3] == 0).all() and near[0, 3].sum() > near[0, 6].sum()  # nothing beside the head
+    assert panels["normals"].images[0].get_array()[0, 5].tolist() == [0.5, 0.5, 1.0]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == list(PARTS)
+
+
+def test_strips_go_from_much_to_little_and_count():
+    axis = strips({"little": [0.1, 0.2], "much": [0.5]}, "share").axes[0]
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["much (1)", "little (2)"]
+    dots, mean = axis.collections[2:4]
+    assert dots.get_offsets()[:, 0].tolist() == [0.1, 0.2]
+    assert mean.get_offsets()[0, 0] == pytest.approx(0.15)

@@ -8,10 +8,12 @@ import pytest
 import torch
 from PIL import Image
 
+from occlib.data import World
 from occlib.morphable import MorphableModel
 from occlib.rendering import shade
-from occlib.widgets import Slider, explore, light_and_pose, turnable_face
+from occlib.widgets import Slider, explore, gallery, light_and_pose, turnable_face
 from occlib.widgets.face import face_mesh
+from occlib.widgets.gallery import look
 from occlib.widgets.light import distant_light, lit_head
 from occlib.widgets.replay import frame
 
@@ -109,3 +111,35 @@ def test_replay_draws_what_the_fit_had_found_at_that_step(model):
     covered = [(picture[:, 256:] != 200).any(-1) for picture in (first, second)]
     assert np.mean(covered[0] ^ covered[0][:, ::-1]) < 0.02  # frontal: the outline is symmetric
     assert np.mean(covered[1] ^ covered[1][:, ::-1]) > 0.03
+
+
+def test_the_gallery_looks_at_the_sample_it_names():
+    picture, words = look(4, seed=3, split="test", family="scarf", coverage=(0.2, 0.4), size=64)
+    sample = World(3, 64, "test", ["scarf"], (0.2, 0.4), bare=0.0)[4]
+    assert picture.shape == (64, 5 * 64, 3)
+    assert (picture[:, :64] == sample.clean).all() and (picture[:, 64:128] == sample.image).all()
+    assert (picture[:, 128:192, 0] == sample.mask).all()
+    assert f"scarf hides {sample.coverage:.0%}" in words and sample.info["hair"] in words
+
+
+def test_the_gallery_says_what_cannot_be():
+    picture, words = look(0, family="glasses", coverage=(0.5, 0.6), size=16)
+    assert (picture == 255).all()
+    assert "glasses" in words and "50%" in words
+
+
+def test_buttons_of_the_gallery_leaf_through_the_world():
+    widget = gallery(size=32)
+    column = widget.children[0]
+    (seed, split, family), (coverage, number, previous, following) = (row.children for row in column.children[:2])
+    image, caption = column.children[2:]
+    first = image.value
+    following.click()
+    assert number.value == 1 and image.value != first and "[1]" in caption.value
+    previous.click()
+    previous.click()
+    assert number.value == 0 and image.value == first  # nobody is before the first
+    family.value, coverage.value = "palm", (20, 40)
+    assert "palm hides" in caption.value and image.alt == caption.value
+    data, _ = widget._repr_mimebundle_()
+    assert Image.open(io.BytesIO(data["image/jpeg"])).size == (5 * 32, 32)
