@@ -13,7 +13,9 @@ Light adds up linearly, so colours are decoded before they are lit: light = colo
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -164,9 +166,13 @@ def render_scene(surfaces: list[Surface], light: Light, camera: Pinhole, size: i
     )
     materials = _materials(surfaces, spans, mesh)
 
-    person, intruder, head = (kernels.empty_buffer(side) for _ in range(3))
-    layers, intruder_layers = kernels.empty_layers(side, LAYERS), kernels.empty_layers(side, LAYERS)
+    canvas = _cleared_canvas(side)
+    person, intruder, head = canvas.person, canvas.intruder, canvas.head
+    layers, intruder_layers = canvas.layers, canvas.intruder_layers
+    heads = sum(surface.is_head for surface in surfaces)
     for s, surface in enumerate(surfaces):
+        if s == heads:  # they are drawn first: what is seen so far is the bare head
+            kernels.copy_buffer(person, head)
         if surface.transparent:
             first, last = spans[s]
             order = first + np.argsort(-mesh.inverse[mesh.faces[first:last]].max(1), kind="stable")
@@ -176,15 +182,16 @@ def render_scene(surfaces: list[Surface], light: Light, camera: Pinhole, size: i
             continue
         target = intruder if surface.occluder else person
         kernels.draw_opaque(mesh, *spans[s], surface.two_sided, side, target)
-        if surface.is_head:
-            head = kernels.copy_buffer(person)
+    if heads == len(surfaces):
+        kernels.copy_buffer(person, head)
 
     lamp = _lamp(light, mesh, surfaces)
     quadric = light_quadric(torch.from_numpy(np.asarray(light.lighting, np.float64)[None]))[0].numpy()
+    quadric = np.ascontiguousarray(np.broadcast_to(quadric, (3, 4, 4)))  # one for each colour, white or not
     stage = kernels.Stage(
         mesh, materials, person, intruder, layers, intruder_layers, lamp,
-        maps=_shadow_maps(surfaces, spans, mesh, materials, lamp, person), quadric=quadric,
-        shine=np.zeros((len(mesh.vertices), 8), np.float32), depths=_depths(person, intruder), side=side, focal=float(camera.focal * side),
+        maps=_shadow_maps(surfaces, spans, mesh, materials, lamp, canvas), quadric=quadric,
+        shine=np.zeros((len(mesh.vertices), 8), np.float32), depths=_depths(canvas), near=_around(intruder, side), side=side, focal=float(camera.focal * side),
     )  # fmt: skip
     shading.shade_hair(
         stage, np.zeros_like(mesh.normals), np.zeros((len(surfaces), 4)), np.zeros(len(mesh.vertices), bool)
@@ -196,6 +203,41 @@ def render_scene(surfaces: list[Surface], light: Light, camera: Pinhole, size: i
     depth, normals = np.full((size, size), np.inf, np.float32), np.zeros((size, size, 3), np.float32)
     pictures.head_geometry(size, mesh, head, pictures.empty_group(4), np.empty(4, np.int64), depth, normals)
     return SceneImage(*images, depth, normals)
+
+
+class Canvas(NamedTuple):
+    """What a scene is drawn on. Fresh memory would take as long to get as a third of the drawing."""
+
+    person: kernels.Buffer
+    intruder: kernels.Buffer
+    head: kernels.Buffer
+    layers: kernels.Layers
+    intruder_layers: kernels.Layers
+    lamp_person: kernels.Buffer
+    lamp_intruder: kernels.Buffer
+    depths: np.ndarray
+
+
+_OWN = threading.local()
+
+
+def _cleared_canvas(side: int) -> Canvas:
+    """This thread's canvas of side x side samples, empty again."""
+    canvas = getattr(_OWN, "canvas", None)
+    if canvas is None or len(canvas.depths[0]) != side:
+        canvas = Canvas(
+            *(kernels.empty_buffer(side) for _ in range(3)),
+            *(kernels.empty_layers(side, LAYERS) for _ in range(2)),
+            *(kernels.empty_buffer(SHADOW_MAP) for _ in range(2)),
+            np.zeros((2, side, side), np.float32),
+        )
+        _OWN.canvas = canvas
+    for buffer in (canvas.person, canvas.intruder, canvas.head, canvas.lamp_person, canvas.lamp_intruder):
+        buffer.nearest.fill(0)
+        buffer.seen.fill(-1)
+    for layers in (canvas.layers, canvas.intruder_layers):
+        layers.count.fill(0)
+    return canvas
 
 
 def _join(surfaces: list[Surface]) -> tuple[kernels.Mesh, list[tuple[int, int]]]:
@@ -269,12 +311,22 @@ def _shrunk(picture: np.ndarray, texels: float) -> np.ndarray:
     return cv2.resize(whole, (width // block, height // block), interpolation=cv2.INTER_AREA)
 
 
-def _depths(*buffers: kernels.Buffer) -> np.ndarray:
-    """(N, side, side) float32 mm, 0 where nothing is."""
-    nearest = np.stack([buffer.nearest for buffer in buffers])
-    depths = np.divide(1, nearest, out=np.zeros_like(nearest), where=nearest > 0)
-    side = int(len(buffers[0].nearest) ** 0.5)
-    return depths.reshape(-1, side, side)
+def _depths(canvas: Canvas) -> np.ndarray:
+    """(2, side, side) float32 mm of the person and of occluders, 0 where nothing is."""
+    canvas.depths.fill(0)
+    for depth, buffer in zip(canvas.depths, (canvas.person, canvas.intruder), strict=True):
+        nearest = buffer.nearest.reshape(depth.shape)
+        np.divide(1, nearest, out=depth, where=nearest > 0)
+    return canvas.depths
+
+
+def _around(buffer: kernels.Buffer, side: int) -> np.ndarray:
+    """(4,) int64: left, right, top, bottom of what is drawn, and as far around it as `shading` looks for the sky."""
+    drawn, margin = buffer.seen.reshape(side, side) >= 0, side // 8 + 2
+    spans = [np.flatnonzero(drawn.any(axis)) for axis in (0, 1)]
+    if not len(spans[0]):
+        return np.zeros(4, np.int64)
+    return np.array([x for span in spans for x in (span[0] - margin, span[-1] + 1 + margin)], np.int64)
 
 
 def _lamp(light: Light, mesh: kernels.Mesh, surfaces: list[Surface]) -> kernels.Lamp:
@@ -296,18 +348,17 @@ def _lamp(light: Light, mesh: kernels.Mesh, surfaces: list[Surface]) -> kernels.
     return kernels.Lamp(axes, origin, width / SHADOW_MAP, low[2] - 500.0, float(light.softness), color)
 
 
-def _shadow_maps(surfaces, spans, view, materials, lamp, seen) -> np.ndarray:
+def _shadow_maps(surfaces, spans, view, materials, lamp, canvas) -> np.ndarray:
     """(3, H, H): the height of what the lamp sees first of the person, and of occluders, 0 where there is
     nothing; and what is 0 wherever no shadow of an occluder can fall."""
     mesh = view._replace(screen=np.zeros_like(view.screen), inverse=np.zeros_like(view.inverse))
-    view_side = int(len(seen.seen) ** 0.5)
+    view_side, maps = len(canvas.depths[0]), (canvas.lamp_person, canvas.lamp_intruder)
     kernels.project_to_lamp(mesh.vertices, lamp, mesh.screen, mesh.inverse)
-    maps = kernels.empty_buffer(SHADOW_MAP), kernels.empty_buffer(SHADOW_MAP)
     for s, surface in enumerate(surfaces):
         if not surface.casts_shadow:
             continue
         if surface.transparent:
-            kernels.draw_cutout(mesh, materials, s, *spans[s], SHADOW_MAP, view, view_side, seen, maps)
+            kernels.draw_cutout(mesh, materials, s, *spans[s], SHADOW_MAP, view, view_side, canvas.person, maps)
         else:
             kernels.draw_opaque(mesh, *spans[s], surface.two_sided, SHADOW_MAP, maps[surface.occluder])
     person, intruder = (buffer.nearest.reshape(SHADOW_MAP, SHADOW_MAP) for buffer in maps)

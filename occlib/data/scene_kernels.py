@@ -105,9 +105,10 @@ class Lamp(NamedTuple):
 
 class Stage(NamedTuple):
     """All that is known when the pictures are put together: `person`, `layers` are what is there without
-    occluders, `intruder`, `intruder_layers` the occluders. maps (3, H, H): see `scene._shadow_maps`; quadric:
-    light from everywhere; shine (V, 8): light on hair; depths (2, side, side): mm of person and intruder, 0
-    where nothing is; side: samples along a picture's side; focal: in samples."""
+    occluders, `intruder`, `intruder_layers` the occluders. maps (3, H, H): see `scene._shadow_maps`; quadric
+    (3, 4, 4): light from everywhere, by colour; shine (V, 8): light on hair; depths (2, side, side): mm of person
+    and intruder, 0 where nothing is; near (4,): samples from left to right and top to bottom that the intruder
+    may hide the sky from; side: samples along a picture's side; focal: in samples."""
 
     mesh: Mesh
     materials: Materials
@@ -120,6 +121,7 @@ class Stage(NamedTuple):
     quadric: np.ndarray
     shine: np.ndarray
     depths: np.ndarray
+    near: np.ndarray
     side: int
     focal: float
 
@@ -128,8 +130,9 @@ def empty_buffer(side: int) -> Buffer:
     return Buffer(np.zeros(side * side, np.float32), np.full(side * side, -1, np.int32))
 
 
-def copy_buffer(buffer: Buffer) -> Buffer:
-    return Buffer(buffer.nearest.copy(), buffer.seen.copy())
+def copy_buffer(source: Buffer, target: Buffer) -> None:
+    for one, other in zip(source, target, strict=True):
+        np.copyto(other, one)
 
 
 def empty_layers(side: int, layers: int) -> Layers:

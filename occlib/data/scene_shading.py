@@ -147,7 +147,7 @@ def _open(depths, focal, point, radius, strength, cos, sin):
 @plain_kernel
 def _irradiance(quadric, c, x, y, z):
     """What a white surface with this normal reflects of the light from everywhere (`light_quadric`)."""
-    m = quadric[c % len(quadric)]
+    m = quadric[c]
     light = x * (m[0, 0] * x + 2 * (m[0, 1] * y + m[0, 2] * z + m[0, 3])) + m[3, 3]
     light += y * (m[1, 1] * y + 2 * (m[1, 2] * z + m[1, 3])) + z * (m[2, 2] * z + 2 * m[2, 3])
     return max(light, 0.0)
@@ -249,7 +249,9 @@ def shade_point(stage, f, px, py, turn, normal, out):
             seen_too = min(seen, _visible(maps[1], view, lamp, turn[0], turn[1]))
     point = px / UNIT, py / UNIT, x, y, z, gx, gy, gz
     sky = _open(stage.depths[0], stage.focal, point, AO_RADIUS, 1.6, turn[0], turn[1])
-    sky_too = sky * _open(stage.depths[1], stage.focal, point, CONTACT_RADIUS, 2.4, turn[0], turn[1])
+    sky_too, near = sky, stage.near
+    if near[0] <= point[0] < near[1] and near[2] <= point[1] < near[3]:
+        sky_too *= _open(stage.depths[1], stage.focal, point, CONTACT_RADIUS, 2.4, turn[0], turn[1])
 
     # GGX highlight of the lamp; Schlick's Fresnel term; the mirrored sky is as blurred as the diffuse one.
     rough = numbers[s, ROUGHNESS]
