@@ -29,6 +29,7 @@ ASSETS = {  # file in assets/: what makes it
     "pretrained/blazeface.safetensors": "python assets/recipes/bake_faces.py",
     "pretrained/facemesh.safetensors": "python assets/recipes/bake_faces.py",
     "pretrained/recognition.safetensors": "python assets/recipes/bake_recognition.py",
+    "props/backgrounds.safetensors": "python assets/recipes/bake_backgrounds.py",
     "props/bust.safetensors": "python assets/recipes/bake_props.py",
     "props/hair.safetensors": "python assets/recipes/bake_props.py",
     "props/hands.safetensors": "python assets/recipes/bake_hands.py",

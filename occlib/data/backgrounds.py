@@ -1,5 +1,5 @@
-"""What is behind people: studios, rooms, streets, gardens, lights at night; drawn, blurred, never one flat
-colour.
+"""What is behind people: studios, rooms, streets, gardens, lights at night, drawn or cut from a photo; blurred,
+never one flat colour.
 
 All is painted in 8-bit sRGB at a small size, blurred as a lens with little depth of field blurs, and scaled
 up in whole numbers, so that it is the same bytes on every machine.
@@ -11,6 +11,8 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
+
+from occlib.data import props
 
 SIDE = 128
 """Backgrounds are painted at this many pixels."""
@@ -193,13 +195,26 @@ def _blobs(rng: np.random.Generator) -> np.ndarray:
     return _mix(picture, fractal(rng, SIDE, 5), 0.25)
 
 
+def _photo(rng: np.random.Generator) -> np.ndarray:
+    """A piece of a photograph, in a light of another colour; the grey ones become stone, straw or plaster."""
+    pictures = props.backgrounds()
+    picture = pictures[rng.integers(len(pictures))]
+    height, width, _ = picture.shape
+    side = int(rng.integers(60, min(height, width) + 1))
+    top, left = int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1))
+    piece = np.ascontiguousarray(picture[top : top + side, left : left + side])
+    piece = cv2.resize(piece, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR_EXACT)
+    return np.clip(np.rint(piece * (_color(rng, (70, 190), 12) / 128)), 0, 255).astype(np.uint8)
+
+
 _KINDS: list[tuple[Callable[[np.random.Generator], np.ndarray], float]] = [
     (_studio, 0.16),
-    (_room, 0.24),
-    (_street, 0.16),
-    (_garden, 0.14),
+    (_room, 0.20),
+    (_street, 0.14),
+    (_garden, 0.12),
     (_lights, 0.06),
-    (_surface, 0.12),
-    (_blobs, 0.12),
+    (_surface, 0.10),
+    (_blobs, 0.10),
+    (_photo, 0.12),
 ]
 _WEIGHTS = [weight for _, weight in _KINDS]

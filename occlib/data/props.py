@@ -15,7 +15,7 @@ from safetensors.numpy import load_file
 
 from occlib import assets
 
-RECIPE = "python assets/recipes/bake_props.py"
+_RECIPES = {"backgrounds": "bake_backgrounds.py"}  # the others come from bake_props.py
 STEP = 32.0
 """Files hold positions in 1 / STEP mm."""
 HAIR = ("afro01", "bob01", "bob02", "braid01", "long01", "ponytail01", "short01", "short02", "short03", "short04")
@@ -154,6 +154,13 @@ def skin_maps() -> dict[str, np.ndarray]:
     return maps
 
 
+@functools.cache
+def backgrounds() -> list[np.ndarray]:
+    """Photographs without people, (h, w, 3) uint8 sRGB, 160 pixels on the shorter side."""
+    file = _file("backgrounds")
+    return [cv2.imdecode(file[name], cv2.IMREAD_COLOR)[..., ::-1] for name in sorted(file)]
+
+
 def decoded(file: np.ndarray) -> np.ndarray:
     """The picture in the bytes of a PNG file: (h, w) or, with opacity, (h, w, 2) uint8."""
     picture = cv2.imdecode(file, cv2.IMREAD_UNCHANGED)
@@ -162,7 +169,8 @@ def decoded(file: np.ndarray) -> np.ndarray:
 
 @functools.cache
 def _file(name: str) -> dict[str, np.ndarray]:
-    return load_file(assets.path(f"props/{name}.safetensors", recipe=RECIPE))
+    recipe = f"python assets/recipes/{_RECIPES.get(name, 'bake_props.py')}"
+    return load_file(assets.path(f"props/{name}.safetensors", recipe=recipe))
 
 
 def _own(file: str, name: str) -> dict[str, np.ndarray]:
