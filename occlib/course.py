@@ -81,8 +81,8 @@ def check(what: str, found, expected, *, tolerance: float = 1e-4) -> Passed:
 def check_worn(what: str, surface, globe, *, reach: float = 15.0) -> Passed:
     """Check that a surface is an occluder that lies on a head, facing outwards, and say if not what is wrong.
 
-    surface: `occlib.data.scene.Surface` in head space. globe: the head's `Globe`. reach: how far, in mm, it may
-    stand off the head. Raises NotYet with one line of explanation.
+    surface: `occlib.data.scene.Surface` in head space. globe: the head's `Globe`. reach: how far, in mm, it
+    may stand off the head. Raises NotYet with one line of explanation.
     """
     points, faces = np.asarray(surface.vertices, np.float64), np.asarray(surface.faces)
     if not np.isfinite(points).all():
@@ -95,7 +95,9 @@ def check_worn(what: str, surface, globe, *, reach: float = 15.0) -> Passed:
     height = np.linalg.norm(from_middle, axis=1) - np.linalg.norm(skin, axis=1)
     if height.min() < -0.5:
         share = (height < -0.5).mean()
-        raise NotYet(f"{what}: {share:.0%} of its vertices are inside the head, up to {-height.min():.0f} mm deep")
+        raise NotYet(
+            f"{what}: {share:.0%} of its vertices are inside the head, up to {-height.min():.0f} mm deep"
+        )
     if height.max() > reach:
         raise NotYet(f"{what}: it floats, up to {height.max():.0f} mm off the head")
     a, b, c = points[faces].transpose(1, 0, 2)

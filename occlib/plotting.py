@@ -142,7 +142,7 @@ def _row(coefficients, width: int) -> torch.Tensor:
 
 
 def heat(values: torch.Tensor, maximum: float) -> torch.Tensor:
-    """Values (...) in [0, maximum] as colours (..., 3) of the map cividis, made for colour-blind readers too."""
+    """Values (...) in [0, maximum] as colours (..., 3) of cividis, made for colour-blind readers too."""
     colors = matplotlib.colormaps["cividis"]((values / maximum).clamp(0, 1).numpy())
     return torch.from_numpy(colors[..., :3]).float()
 
@@ -199,7 +199,9 @@ def sample_table(samples: Sequence[Sample], *, width: float = 1.5) -> Figure:
     return image_table(rows, VIEWS, width=width)
 
 
-def contact_sheet(samples: Sequence[Sample], *, columns: int = 4, side: int = 256, gap: int = 6) -> np.ndarray:
+def contact_sheet(
+    samples: Sequence[Sample], *, columns: int = 4, side: int = 256, gap: int = 6
+) -> np.ndarray:
     """Samples as tiles on white, (H, W, 3) uint8: clean and occluded photo `side` pixels wide, and below
     them mask, parts and contours two thirds as wide."""
     small = 2 * side // 3
@@ -240,20 +242,24 @@ def truth(sample: Sample, *, width: float = 1.9) -> Figure:
         axis.axis("off")
         if title == "landmarks":
             axis.scatter(*(sample.landmarks - 0.5).T, s=5, color=ORANGE)
-    handles = [matplotlib.patches.Patch(facecolor=c, edgecolor="0.5", label=p) for c, p in zip(PART_COLORS, PARTS)]
+    handles = [
+        matplotlib.patches.Patch(facecolor=color, edgecolor="0.5", label=part)
+        for part, color in zip(PARTS, PART_COLORS, strict=True)
+    ]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(PARTS), fontsize=8)
     return figure
 
 
 def strips(values: dict[str, Sequence[float]], xlabel: str) -> Figure:
-    """A row of dots for each name, from few to much on average, and a bar where their mean is."""
-    values = dict(sorted(values.items(), key=lambda item: np.mean(item[1]), reverse=True))
+    """A row of dots for each name, the largest on average on top, and a bar where their mean is."""
+    values = dict(sorted(values.items(), key=lambda item: np.mean(item[1])))
     figure = Figure(figsize=(5.6, 0.22 * len(values) + 0.7), layout="constrained")
     axis = figure.subplots()
     for row, (name, found) in enumerate(values.items()):
         axis.scatter(found, [row] * len(found), s=12, color=BLUE, alpha=0.6, linewidths=0)
         axis.scatter([np.mean(found)], [row], s=90, marker="|", color=ORANGE, linewidths=2.5)
-    axis.set(xlabel=xlabel, yticks=range(len(values)), yticklabels=[f"{n} ({len(v)})" for n, v in values.items()])
+    names = [f"{name} ({len(found)})" for name, found in values.items()]
+    axis.set(xlabel=xlabel, yticks=range(len(values)), yticklabels=names)
     axis.tick_params(labelsize=8)
     axis.grid(alpha=0.3, axis="x")
     return figure

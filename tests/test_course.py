@@ -50,7 +50,8 @@ def test_wrong_answers_are_explained(found, explanation):
 def globe():
     """Of a ball, 100 mm in radius."""
     ball = shapes.ball(100.0, 33, 64)
-    return Globe(ball.vertices.astype(np.float32), ball.faces, np.ones(len(ball.vertices), bool), [0.0, 0.0, 0.0])
+    whole = np.ones(len(ball.vertices), bool)
+    return Globe(ball.vertices.astype(np.float32), ball.faces, whole, [0.0, 0.0, 0.0])
 
 
 def patch(globe, offset=1.0, *, columns=1, **material):

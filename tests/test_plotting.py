@@ -206,9 +206,9 @@ def test_the_truth_of_a_sample_marks_landmarks_where_their_pixels_are():
     assert [text.get_text() for text in figure.legends[0].get_texts()] == list(PARTS)
 
 
-def test_strips_go_from_much_to_little_and_count():
+def test_strips_have_the_most_on_top_and_count():
     axis = strips({"little": [0.1, 0.2], "much": [0.5]}, "share").axes[0]
-    assert [label.get_text() for label in axis.get_yticklabels()] == ["much (1)", "little (2)"]
-    dots, mean = axis.collections[2:4]
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["little (2)", "much (1)"]  # upwards
+    dots, mean = axis.collections[:2]
     assert dots.get_offsets()[:, 0].tolist() == [0.1, 0.2]
     assert mean.get_offsets()[0, 0] == pytest.approx(0.15)

@@ -131,7 +131,7 @@ def test_the_gallery_says_what_cannot_be():
 def test_buttons_of_the_gallery_leaf_through_the_world():
     widget = gallery(size=32)
     column = widget.children[0]
-    (seed, split, family), (coverage, number, previous, following) = (row.children for row in column.children[:2])
+    (_, _, family), (coverage, number, previous, following) = (row.children for row in column.children[:2])
     image, caption = column.children[2:]
     first = image.value
     following.click()

@@ -32,7 +32,7 @@ def look(
     except DataError as error:
         return np.full((size, len(VIEWS) * size, 3), 255, np.uint8), str(error)
     picture = np.hstack(list(sample_views(sample).values()))
-    hidden = f"{sample.occluder} hides {sample.coverage:.0%} of the face" if sample.occluder else "nothing occludes it"
+    hidden = f"{sample.occluder or 'nothing'} hides {sample.coverage:.0%} of the face"
     words = f"World(seed={seed}, split={split!r})[{index}]: {hidden}; hair: {sample.info['hair']}"
     return (255 * picture).round().astype(np.uint8), words
 
@@ -80,5 +80,5 @@ def gallery(seed: int = 0, *, size: int = 192) -> Live:
         image,
         caption,
     ]
-    alt = f"One sample of the world in five views: {', '.join(VIEWS)}; run the cell to leaf through the others."
+    alt = f"A sample of the world in five views: {', '.join(VIEWS)}; run the cell to leaf through others."
     return Live([ipywidgets.VBox(rows)], still, alt)
