@@ -286,13 +286,12 @@ def bake() -> tuple[dict, dict]:
     nearest = distance_transform_edt(~inside, return_distances=False, return_indices=True)
     skin = np.rint(255 * skin[tuple(nearest)]).astype(np.uint8)  # colours go on beyond the seams
 
-    welded = {int(p): n for n, p in enumerate(place[::-1])}
-    first = np.array([len(place) - 1 - welded[int(p)] for p in place])
+    _, first, same = np.unique(place, return_index=True, return_inverse=True)
     tensors = {
         "vertices": points[place].astype(np.float32),
         "faces": faces.astype(np.int16),
         "uv": uv.astype(np.float32),
-        "twin": first.astype(np.int16),
+        "twin": first[same].astype(np.int16),
         "bones": order[place].astype(np.uint8),
         "weights": strongest[place].astype(np.float32),
         "joints": heads.astype(np.float32),

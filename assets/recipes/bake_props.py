@@ -229,7 +229,8 @@ def _first_hits(vertices, triangles, starts, directions):
             scale = 1 / (ab * p).sum(axis=1)
             u, v = ((start - corner) * p).sum(axis=1) * scale, q @ direction * scale
             length = (ac * q).sum(axis=1) * scale
-        out = (normal @ direction > 0) & (u >= -1e-9) & (v >= -1e-9) & (u + v <= 1 + 1e-9) & (length > 0)
+            out = (normal @ direction > 0) & (u >= -1e-9) & (v >= -1e-9) & (u + v <= 1 + 1e-9)
+        out &= length > 0
         hits[index] = start + length[out].min(initial=REACH) * direction
     return hits
 
