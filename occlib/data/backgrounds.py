@@ -1,5 +1,5 @@
-"""What is behind people: studios, rooms, streets, gardens, lights at night, drawn or cut from a photo; blurred,
-never one flat colour.
+"""What is behind people: studios, rooms, streets, gardens, lights at night, drawn or cut from a photo;
+blurred, never one flat colour.
 
 All is painted in 8-bit sRGB at a small size, blurred as a lens with little depth of field blurs, and scaled
 up in whole numbers, so that it is the same bytes on every machine.

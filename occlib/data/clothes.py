@@ -1,7 +1,7 @@
 """Neck, shoulders and what covers them: every garment is a sweep over the bust's grid.
 
-A point of a garment lies `offset` mm above the body at a row of the grid, which may be a fraction; a garment is a
-list of such (row, offset) profiles, one a ring around the body.
+A point of a garment lies `offset` mm above the body at a row of the grid, which may be a fraction; a garment
+is a list of such (row, offset) profiles, one a ring around the body.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ CLOTH_MM = 56.0
 class Torso:
     """The bust of one person: grid (rows, columns, 3) and unit normals (rows, columns, 3), mm in head space.
 
-    turn: radians by which the shoulders look to the viewer's right of the face, the neck between them twisting.
+    turn: radians by which the shoulders look farther to the viewer's right than the face; the neck twists.
     """
 
     def __init__(self, head: HeadGeometry, turn: float):
@@ -49,11 +49,14 @@ class Torso:
         self.turns = np.arange(self.columns) / self.columns * 2 - 1  # -1 and 1 the back, 0 the front
 
     def sweep(self, profile: list[tuple], columns: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Vertices (rings * columns, 3) and faces of the surface through profiles (row, offset), numbers or one a
-        column each; of all columns, closed, or of some neighbouring ones."""
+        """Vertices (rings * columns, 3) mm and faces (F, 3) of the surface through profiles (row, offset),
+        numbers or one a column each; of all columns, closed, or of some neighbouring ones."""
         closed = columns is None
         columns = np.arange(self.columns) if closed else columns
-        rows, offsets = (np.stack([np.broadcast_to(x, self.columns)[columns] for x in part]) for part in zip(*profile, strict=True))
+        rows, offsets = (
+            np.stack([np.broadcast_to(x, self.columns)[columns] for x in part])
+            for part in zip(*profile, strict=True)
+        )
         rows = np.clip(rows, 0, len(self.grid) - 1.001)
         at = rows.astype(np.int64)
         part = (rows - at)[..., None]
@@ -91,7 +94,9 @@ def neck(torso: Torso, albedo: np.ndarray, **material) -> Surface:
     rim = albedo[_rim()]
     fade = np.clip((rows - torso.first) / 8, 0, 1)[:, None, None]
     color = rim + fade * (rim.mean(0, dtype=np.float64) - rim)
-    return Surface(vertices.astype(np.float32), faces, color=color.reshape(-1, 3).astype(np.float32), **material)
+    return Surface(
+        vertices.astype(np.float32), faces, color=color.reshape(-1, 3).astype(np.float32), **material
+    )
 
 
 def dress(torso: Torso, kind: str, rng: np.random.Generator) -> list[Surface]:
@@ -99,14 +104,18 @@ def dress(torso: Torso, kind: str, rng: np.random.Generator) -> list[Surface]:
     front = np.maximum(1 - np.abs(torso.turns) / 0.5, 0)  # 1 in front, 0 at the sides
     dip = {"crew": 1.0, "v-neck": rng.uniform(5, 10), "shirt": rng.uniform(1, 5), "turtleneck": 0.0,
            "hoodie": rng.uniform(1, 4), "wide": rng.uniform(2, 5)}[kind]  # fmt: skip
-    base = torso.first + {"wide": rng.uniform(4, 6), "turtleneck": 1.0, "hoodie": 2.0}.get(kind, rng.uniform(0.6, 2.0))
+    wide, usual = rng.uniform(4, 6), rng.uniform(0.6, 2.0)
+    base = torso.first + {"wide": wide, "turtleneck": 1.0, "hoodie": 2.0}.get(kind, usual)
     # A V narrows evenly; other necklines are round.
-    row = base + dip * (np.maximum(1 - np.abs(torso.turns) / 0.34, 0) if kind in ("v-neck", "shirt") else front * front * (3 - 2 * front))
+    pointed = np.maximum(1 - np.abs(torso.turns) / 0.34, 0)
+    row = base + dip * (pointed if kind in ("v-neck", "shirt") else front * front * (3 - 2 * front))
     high = 0.8 + 3.2 * front  # the chin needs room
     edge = {
-        "turtleneck": [(high + 0.6, 3.5), (high, 6.0), (high + 0.4, 7.5), (high + 1.5, 8.0), (0.5 * high + 4.5, 7.5), (8.3, 5.0)],
-        "hoodie": [(row - 1, 1.0), (row - 2.6, 8.0), (row - 2.4, 17.0), (row - 0.5, 22.0), (row + 2, 19.0), (row + 3.2, 9.0)],
-    }.get(kind, [(row, -0.5), (row, 2.4), (row + 0.4, 3.6), (row + 1.6, 3.6), (row + 2.0, 2.4)])
+        "turtleneck": [(high + 0.6, 3.5), (high, 6.0), (high + 0.4, 7.5), (high + 1.5, 8.0),
+                       (0.5 * high + 4.5, 7.5), (8.3, 5.0)],
+        "hoodie": [(row - 1, 1.0), (row - 2.6, 8.0), (row - 2.4, 17.0), (row - 0.5, 22.0),
+                   (row + 2, 19.0), (row + 3.2, 9.0)],
+    }.get(kind, [(row, -0.5), (row, 2.4), (row + 0.4, 3.6), (row + 1.6, 3.6), (row + 2.0, 2.4)])  # fmt: skip
     profile = list(edge)
     wave = rng.uniform(0, 2 * np.pi, 2)
     start = (torso.first + 0.4) * np.ones(torso.columns) if kind == "turtleneck" else row
@@ -121,7 +130,8 @@ def dress(torso: Torso, kind: str, rng: np.random.Generator) -> list[Surface]:
     if kind == "shirt":
         leaf = row.min() + 2.5 + 3.5 * np.exp(-np.square(torso.turns / 0.10))
         stand = row.min() - rng.uniform(2.5, 4.0)
-        collar = [(row.min() + 0.5, 2.5), (stand, 3.6), (stand - 0.5, 5.2), (stand, 7.2), (0.5 * (stand + leaf), 8.2), (leaf, 8.6)]
+        collar = [(row.min() + 0.5, 2.5), (stand, 3.6), (stand - 0.5, 5.2), (stand, 7.2),
+                  (0.5 * (stand + leaf), 8.2), (leaf, 8.6)]  # fmt: skip
         sides = np.flatnonzero(np.abs(torso.turns) > rng.uniform(0.03, 0.08))
         split = np.flatnonzero(np.diff(sides) > 1)[0] + 1
         # From the right of the gap round the back to its left, so that neighbours stay neighbours.
@@ -140,14 +150,18 @@ def _sewn(torso, profile, columns, texture, color) -> Surface:
 
 
 def cloth(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Texture (TILE, TILE, 3) uint8 and colour (3,) it is multiplied by: plain, flecked, striped or checked."""
+    """Texture (TILE, TILE, 3) uint8 and the colour (3,) that multiplies it: plain, flecked, striped or
+    checked."""
     grey = np.full(3, rng.choice([0.06, 0.10, 0.2, 0.45, 0.75, 0.88]))
-    hue = rng.choice([[0.1, 0.16, 0.35], [0.45, 0.08, 0.1], [0.12, 0.28, 0.18], [0.5, 0.42, 0.3], [0.75, 0.5, 0.55],
-                      [0.35, 0.5, 0.7], [0.7, 0.6, 0.25], [0.32, 0.2, 0.38], [0.25, 0.25, 0.3]])  # fmt: skip
+    hue = rng.choice([
+        [0.1, 0.16, 0.35], [0.45, 0.08, 0.1], [0.12, 0.28, 0.18], [0.5, 0.42, 0.3], [0.75, 0.5, 0.55],
+        [0.35, 0.5, 0.7], [0.7, 0.6, 0.25], [0.32, 0.2, 0.38], [0.25, 0.25, 0.3]])  # fmt: skip
     color = grey if rng.random() < 0.5 else np.clip(hue + rng.normal(0, 0.06, 3), 0.04, 0.9)
     weave = 1 + rng.normal(0, 1, (TILE, TILE)) * rng.choice([0.02, 0.05, 0.12], p=[0.6, 0.3, 0.1])
     y, x = np.mgrid[:TILE, :TILE]
-    other = np.clip(rng.choice([0.15, 0.5, 1.5, 2.5]) * np.ones(3) + rng.normal(0, 0.15, 3), 0.1, 0.95 / color.max())
+    other = np.clip(
+        rng.choice([0.15, 0.5, 1.5, 2.5]) * np.ones(3) + rng.normal(0, 0.15, 3), 0.1, 0.95 / color.max()
+    )
     period = TILE // rng.choice([1, 2, 4])
     width = rng.uniform(0.2, 0.6) * period
     pattern = rng.choice(["plain", "stripes", "pinstripes", "checks"], p=[0.82, 0.06, 0.07, 0.05])

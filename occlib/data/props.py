@@ -1,7 +1,8 @@
 """What people wear on the head model: hair, lashes, neck and shoulders, read from `assets/props`.
 
 Hair and bust are carried by 160 anchors on the neutral head, so that they follow its identity and not its
-expression; lashes hang on triangles of the lids' margins and blink with them. `bake_props.py` says how they are made.
+expression; lashes hang on triangles of the lids' margins and blink with them. `bake_props.py` says how they
+are made.
 """
 
 from __future__ import annotations
@@ -18,15 +19,20 @@ from occlib import assets
 _RECIPES = {"backgrounds": "bake_backgrounds.py"}  # the others come from bake_props.py
 STEP = 32.0
 """Files hold positions in 1 / STEP mm."""
-HAIR = ("afro01", "bob01", "bob02", "braid01", "long01", "ponytail01", "short01", "short02", "short03", "short04")
+HAIR = (
+    "afro01", "bob01", "bob02", "braid01", "long01", "ponytail01", "short01", "short02", "short03", "short04",
+)  # fmt: skip
 LASHES = ("eyelashes01", "eyelashes02", "eyelashes03", "eyelashes04")
 
 
 @dataclass(frozen=True)
 class Hair:
-    """A hair style that anchors carry: rest (V, 3) mm on the head it was modelled on, anchors (V, 8) and weights (V, 8),
-    rows sum to 1; uv (V, 2), v up; faces (F, 3); texture (h, w, 4) uint8: grey light of the strands
-    and opacity; kept (V,): how much is left of hair that ends at the border of the face."""
+    """A hair style that anchors carry.
+
+    rest (V, 3): mm on the head it was modelled on; anchors (V, 8), weights (V, 8), rows sum to 1; uv (V, 2),
+    v up; faces (F, 3); texture (h, w, 4) uint8: light of the strands, thrice, 150 on average, and opacity;
+    kept (V,) in [0, 1]: how much is left of hair that ends at the border of the face.
+    """
 
     rest: np.ndarray
     anchors: np.ndarray
@@ -37,8 +43,8 @@ class Hair:
     kept: np.ndarray
 
     def on(self, shift: np.ndarray, *, mirrored: bool = False) -> np.ndarray:
-        """Vertices (V, 3) float64 for a head whose anchors lie `shift` (160, 3) mm from where they were; `mirrored`:
-        of the style with its left and right exchanged."""
+        """Vertices (V, 3) float64 mm for a head whose anchors lie `shift` (160, 3) mm from where they were;
+        `mirrored`: of the style with its left and right exchanged (its triangles then look inwards)."""
         if not mirrored:
             return carried(self.rest, self.anchors, self.weights, shift)
         flip = np.array([-1.0, 1.0, 1.0])
@@ -47,7 +53,8 @@ class Hair:
 
 @dataclass(frozen=True)
 class Lashes:
-    """offsets (V, 3): mm in the frames of `triangles` (V, 3), head vertices; uv, faces; opacity (h, w) uint8."""
+    """offsets (V, 3): mm along the first edge, across it and along the normal of `triangles` (V, 3), vertices
+    of the head; uv (V, 2), v up; faces (F, 3); opacity (h, w) uint8."""
 
     offsets: np.ndarray
     triangles: np.ndarray
@@ -56,7 +63,7 @@ class Lashes:
     opacity: np.ndarray
 
     def on(self, vertices: np.ndarray) -> np.ndarray:
-        """Vertices (V, 3) float64 on a head's `vertices`."""
+        """Vertices (V, 3) float64 mm on a head's `vertices`."""
         a, b, c = (vertices[self.triangles[:, k]].astype(np.float64) for k in range(3))
         along = _unit(b - a)
         normal = _unit(_cross(b - a, c - a))
@@ -67,9 +74,12 @@ class Lashes:
 
 @dataclass(frozen=True)
 class Bust:
-    """The body below the head as a grid: rest, anchors, weights (rows, columns, ...) as in `Hair`. Columns go round
-    from the back over the right side; the first `neck_rows` rows lie on the head's own neck. sex_axis (80,): identity
-    coefficients along which faces become more masculine."""
+    """The body below the head as a grid: rest, anchors, weights (rows, columns, ...) as in `Hair`.
+
+    Columns go round from the back over the viewer's left, where x < 0; the first `neck_rows` rows lie on the
+    head's own neck, the next on the loop where the head ends. sex_axis (80,): identity coefficients, a unit
+    vector along which faces become more masculine.
+    """
 
     rest: np.ndarray
     anchors: np.ndarray
@@ -78,7 +88,7 @@ class Bust:
     sex_axis: np.ndarray
 
     def on(self, shift: np.ndarray) -> np.ndarray:
-        """Points (rows, columns, 3) float64, as `Hair.on`."""
+        """Points (rows, columns, 3) float64 mm, as `Hair.on`."""
         shape = self.rest.shape
         flat = (x.reshape(-1, x.shape[-1]) for x in (self.rest, self.anchors, self.weights))
         return carried(*flat, shift).reshape(shape)
@@ -118,7 +128,8 @@ def hair(name: str) -> Hair:
     light, opacity = np.moveaxis(decoded(own["texture"]), -1, 0)
     return Hair(
         own["vertices"] / STEP, own["anchors"], _shares(own["weights"]), own["uv"].astype(np.float32),
-        own["faces"].astype(np.int32), np.stack([light] * 3 + [opacity], axis=-1), own["kept"].astype(np.float32) / 255,
+        own["faces"].astype(np.int32), np.stack([light] * 3 + [opacity], axis=-1),
+        own["kept"].astype(np.float32) / 255,
     )  # fmt: skip
 
 
@@ -146,7 +157,12 @@ def bust() -> Bust:
 
 @functools.cache
 def skin_maps() -> dict[str, np.ndarray]:
-    """The painted maps of `skin_maps.py`: pictures (h, w) uint8, brows (12, h, w) uint8, and numbers."""
+    """The painted maps of `skin_maps.py`.
+
+    Pictures (h, w) uint8 over `window` of the atlas (left, low, right, high); tiles (256, 256); brows (12,
+    rows, columns) over `brow_window` (top, bottom, left, right) of the pictures; fill/vertices (N,) whose albedo is
+    painted brows, fill/sources (N, 12) bare ones beside them; hairline (V,) mm, positive on the scalp.
+    """
     file = _file("skin")
     maps = {n: decoded(x) if x.dtype == np.uint8 else x for n, x in file.items()}
     top, bottom, left, right = maps["brow_window"]

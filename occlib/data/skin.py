@@ -1,6 +1,6 @@
 """What skin and eyes show beyond the face model's albedo: pores, wrinkles, freckles, stubble, brows, irises.
 
-The albedo of a face is its vertices' colour times a texture over the maps' window; UNIT in the texture means 1.
+The albedo of a face is its vertices' colour times a texture over the maps' window, where UNIT means 1.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ BUMP_MM = 2.0
 
 @dataclass(frozen=True)
 class Skin:
-    """How a person's skin looks, all in [0, 1] unless said otherwise.
+    """How a person's skin looks; amounts are 0 for none, about 1 for strong.
 
-    wrinkles (5,) and beard (3,): of WRINKLES and BEARDS. freckles; blotches; pores. brow: which of
-    the 12; brow_strength. hair_color (3,), brow_color (3,) sRGB. moles (N, 4): row and column in the maps' window,
-    radius in texels, darkness. offset (2,): where the tiles start.
+    wrinkles (5,) and beard (3,): of WRINKLES and BEARDS. freckles; blotches; pores. brow: which of the 12;
+    brow_strength. beard_color (3,), brow_color (3,) sRGB. moles (N, 4): row and column in the maps' window,
+    radius in texels, darkness in [0, 1]. offset (2,): where the tiles start.
     """
 
     wrinkles: np.ndarray
@@ -70,12 +70,15 @@ def _stacked(kind: str, *names: str) -> np.ndarray:
 @functools.cache
 def _special() -> np.ndarray:
     """(h, w) bool: where there can be more than pores and blotches."""
-    maps = [_stacked("wrinkles", *WRINKLES), _stacked("beard", *BEARDS), *(props.skin_maps()[n][None] for n in ("freckles", "lips"))]
-    return np.concatenate(maps).any(0)
+    single = [props.skin_maps()[name][None] for name in ("freckles", "lips")]
+    return np.concatenate([_stacked("wrinkles", *WRINKLES), _stacked("beard", *BEARDS), *single]).any(0)
 
 
 @kernel
-def _paint(special, wrinkles, beards, freckles, lips, tiles, offset, creases, beard, amounts, hair, texture, bump):
+def _paint(
+    special, wrinkles, beards, freckles, lips, tiles, offset, creases, beard, amounts, hair, texture, bump
+):
+    """Fill texture and bump; hair (3,): colour of the beard, relative to the skin's."""
     height, width = freckles.shape
     last = tiles.shape[1] - 1  # sides are powers of two
     spots, blotches, pores = amounts[0] / 255, amounts[1] / 128, amounts[2] / 128
@@ -163,18 +166,18 @@ def teeth_texture() -> np.ndarray:
     return np.rint(texture).astype(np.uint8)
 
 
-# --- eyes --------------------------------------------------------------------------------------------------------
-
 EYE_SIDE = 112
+"""Texels of a side of an eye's texture."""
 IRIS = 0.415
 """Radius of the iris, in radii of the eyeball."""
 
 
 @dataclass(frozen=True)
 class Eye:
-    """iris, ring (3,): sRGB of the outer iris and of the ring around the pupil; pupil: its radius as a share of the
-    iris'; redness of the white in [0, 1]; offset (2,): where the fibres' tile starts; catchlight (4,): column and row
-    from the pupil, size, all in radii of the iris, and strength of the mirrored window."""
+    """iris, ring (3,): sRGB of the outer iris and of the ring around the pupil; pupil: its radius as a share
+    of the iris'; redness of the white in [0, 1]; offset (2,): where the fibres' tile starts; catchlight (4,):
+    the mirrored window: its column and row from the pupil (right, down) and half its side, in radii of the
+    iris, and its strength in [0, 1]."""
 
     iris: np.ndarray
     ring: np.ndarray
@@ -188,7 +191,9 @@ def paint_eye(eye: Eye) -> np.ndarray:
     """(EYE_SIDE, EYE_SIDE, 3) uint8: an eyeball seen along its axis."""
     picture = np.empty((EYE_SIDE, EYE_SIDE, 3), np.uint8)
     tiles = _stacked("tile", "pores", "mottle")
-    _paint_eye(_eye_angles(), tiles, eye.iris, eye.ring, eye.pupil, eye.redness, eye.offset, eye.catchlight, picture)
+    _paint_eye(
+        _eye_angles(), tiles, eye.iris, eye.ring, eye.pupil, eye.redness, eye.offset, eye.catchlight, picture
+    )
     return picture
 
 
@@ -221,7 +226,8 @@ def _paint_eye(angles, tiles, iris, ring, pupil, redness, offset, catchlight, pi
             clouds = tiles[1, (offset[0] + int(r * 30)) & last, (2 * angle + offset[1]) & last] / 128.0 - 1
             veins = tiles[0, (angle // 3 + offset[0]) & last, int(radius * 40) & last] / 128.0 - 1
             inner = _step(0.75, 0.35, r + 0.15 * clouds)
-            texture = (1 + 0.42 * fibres + 0.15 * clouds) * (1 - 0.62 * _step(0.78, 1.0, r))  # dark at the limbus
+            limbus = 1 - 0.62 * _step(0.78, 1.0, r)  # its dark rim
+            texture = (1 + 0.42 * fibres + 0.15 * clouds) * limbus
             texture *= 1 - 0.35 * _step(pupil + 0.18, pupil, r)
             hole, outside = _step(pupil + 0.05, pupil - 0.05, r), _step(0.94, 1.06, r)
             corner = (0.35 + 0.5 * redness) * _step(0.55, 0.95, radius)
