@@ -1,9 +1,9 @@
-"""Heads of the open face model for the world's people: shapes and colours, and the surfaces they are drawn as."""
+"""Heads of the open face model for the world's people: shapes, colours, and what they are drawn as."""
 
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.sparse import coo_matrix
@@ -11,6 +11,7 @@ from scipy.sparse.csgraph import connected_components
 
 from occlib import assets
 from occlib.data import props
+from occlib.data.patches import Patch, smooth_field
 from occlib.data.scene import GRID
 from occlib.data.scene_kernels import smooth_normals
 from occlib.morphable.model import OPEN_RECIPE
@@ -20,14 +21,16 @@ SKIN, BROWS, EYES, NOSE, LIPS = 1, 2, 3, 4, 5
 """Parse labels, positions in `sample.PARTS`."""
 JAW_MM = 70.0
 """Width that the texture of teeth covers."""
+HAIRLINE_MM = 6.0
+"""Skin this far behind the hairline belongs to the scalp."""
 _LABEL = {"skin": SKIN, "brows": SKIN, "eyes": EYES, "nose": NOSE, "lips": LIPS, "mouth": LIPS}
 
 
 @dataclass(frozen=True)
 class HeadGeometry:
-    """A head in head space, mm: vertices (V, 3) float32 and normals (V, 3) of the face model's fine mesh, faces
-    (F, 3), landmarks (68, 3), regions (V,) as in the model, skin_color (3,) sRGB of its cheeks, and shift (160, 3):
-    how far the anchors of `props` lie from where they were modelled."""
+    """A head in head space, mm: vertices (V, 3) float32 and normals (V, 3) of the face model's fine mesh,
+    faces (F, 3), landmarks (68, 3), regions (V,) as in the model, skin_color (3,) sRGB of its cheeks, and
+    shift (160, 3): how far the anchors of `props` lie from where they were modelled."""
 
     vertices: np.ndarray
     faces: np.ndarray
@@ -38,20 +41,9 @@ class HeadGeometry:
     shift: np.ndarray
 
 
-@dataclass(frozen=True)
-class Patch:
-    """Part of the head that is drawn as one surface: vertices (N,) of the head, repeated at seams of the atlas; uv
-    (N, 2), v up; faces (F, 3) into them; labels (F,)."""
-
-    vertices: np.ndarray
-    uv: np.ndarray
-    faces: np.ndarray
-    labels: np.ndarray
-
-
 class HeadModel:
-    """The open face model in NumPy. Sums are made in float64 and rounded to a grid of 1 / 1024 mm, or of 1 / 4096
-    for colours, so that every machine draws the same."""
+    """The open face model in NumPy. Sums are made in float64 and rounded to a grid of 1 / 1024 mm, or of 1 /
+    4096 for colours, so that every machine draws the same."""
 
     def __init__(self):
         arrays = read_face_model(assets.path("face_model/open.safetensors", recipe=OPEN_RECIPE))
@@ -80,6 +72,7 @@ class HeadModel:
         return (np.rint(4096 * (self.albedo_mean + change)).clip(82, 4096) / 4096).astype(np.float32)
 
     def geometry(self, identity: np.ndarray, expression: np.ndarray, albedo: np.ndarray) -> HeadGeometry:
+        """The head of coefficients (80,) and (64,), with the colour of `albedo` (V, 3)."""
         anchors, vertices = self.shape(identity, expression)
         normals = np.zeros_like(vertices)
         smooth_normals(vertices, self.faces, normals)
@@ -111,28 +104,37 @@ class HeadModel:
 
     @functools.cached_property
     def patches(self) -> dict[str, Patch]:
-        """"face": what the skin maps cover, uv in their window; "scalp": the other skin, ears, neck; "mouth"; "teeth", u across
-        the jaw, v 0.75 in the upper and 0.25 in the lower row; and "right eye", "left eye" with uv that put the pupil at (0.5, 0.5) and the rim seen from the front at 0.5."""
-        left, low, right, high = props.skin_maps()["window"].astype(np.float64)
+        """The head's surfaces, which together are all its faces.
+
+        "face": what the skin maps cover, uv in their window; "scalp": the other skin, ears, neck; "mouth":
+        its inside and the tongue; "teeth", u across the jaw, v 0.75 in the upper and 0.25 in the lower row; and
+        "right eye", "left eye" with uv that put the pupil at (0.5, 0.5) and the rim, seen from the front, 0.5
+        around it.
+        """
+        maps = props.skin_maps()
+        left, low, right, high = maps["window"].astype(np.float64)
         window = (self.arrays.uv - [left, low]) / [right - left, high - low]
         inside = ((window > 0) & (window < 1)).all(1)[self.arrays.uv_faces].all(1)
         mouth = self.arrays.regions[self.faces].min(1) == REGION_NAMES.index("mouth")
         part = self.parts[self.faces[:, 0]]
-        skin = (part == 0) & ~mouth
+        skin, hairy = (part == 0) & ~mouth, (maps["hairline"][self.faces] > HAIRLINE_MM).all(1)
+        inside &= ~hairy
         patches = {
-            "face": self._patch(skin & inside, window), "scalp": self._patch(skin & ~inside, self.arrays.uv),
+            "face": self._cut(self._patch(skin & inside, window)),
+            "scalp": self._cut(self._patch(skin & ~inside, self.arrays.uv)),
             "mouth": self._patch(mouth & (part < 4), self.arrays.uv)}  # fmt: skip
         teeth = self._patch(part >= 4, self.arrays.uv)
         across = self.mean_vertices[teeth.vertices, 0] / JAW_MM + 0.5
         row = np.where(self.parts[teeth.vertices] == 4, 0.75, 0.25)
-        patches["teeth"] = Patch(teeth.vertices, np.stack([across, row], 1).astype(np.float32), teeth.faces, teeth.labels)
+        uv = np.stack([across, row], 1).astype(np.float32)
+        patches["teeth"] = replace(teeth, uv=uv)
         for name, number in (("right eye", 1), ("left eye", 2)):
             ball = self._patch(part == number, self.arrays.uv)
             points = self.mean_vertices[ball.vertices]
             centre = (points.min(0) + points.max(0)) / 2
             radius = np.abs(points - centre).max()
             uv = 0.5 + 0.5 * (points - centre)[:, :2] / radius
-            patches[name] = Patch(ball.vertices, uv.astype(np.float32), ball.faces, ball.labels)
+            patches[name] = replace(ball, uv=uv.astype(np.float32))
         return patches
 
     def _patch(self, chosen: np.ndarray, uv: np.ndarray) -> Patch:
@@ -140,7 +142,19 @@ class HeadModel:
         vertex = np.zeros(len(uv), np.int64)
         vertex[self.arrays.uv_faces] = self.faces
         faces = faces.reshape(-1, 3).astype(np.int32)
-        return Patch(vertex[used], uv[used].astype(np.float32), faces, self.face_labels[chosen].astype(np.uint8))
+        labels = self.face_labels[chosen].astype(np.uint8)
+        return Patch.whole(vertex[used], uv[used].astype(np.float32), faces, labels, len(self.mean_vertices))
+
+    def _cut(self, patch: Patch) -> Patch:
+        """The patch with smooth borders between background, skin, nose and lips."""
+        patch = replace(patch, labels=np.where(patch.labels == EYES, EYES, 0).astype(np.uint8))
+        labels = self.face_labels
+        for label, chosen, rounds in (  # from the widest to what lies upon it
+            (SKIN, labels > 0, 12), (NOSE, labels == NOSE, 6), (LIPS, labels == LIPS, 2)
+        ):  # fmt: skip
+            field = smooth_field(self.faces, chosen, rounds)[:, None]
+            patch = patch.cut(patch.at(field)[:, 0], label, over=(0, SKIN, NOSE))
+        return patch
 
 
 PARTS = ("skin", "right eye", "left eye", "tongue", "upper teeth", "lower teeth")
@@ -154,7 +168,8 @@ def _parts(faces: np.ndarray, regions: np.ndarray, vertices: np.ndarray) -> np.n
     parts = np.zeros(len(vertices), np.int64)
     ball = (island != np.bincount(island).argmax()) & (regions == REGION_NAMES.index("eyes"))
     parts[ball] = np.where(vertices[ball, 0] < 0, 1, 2)
-    inner = [k for k in np.unique(island[regions == REGION_NAMES.index("mouth")]) if k != np.bincount(island).argmax()]
+    mouth = np.unique(island[regions == REGION_NAMES.index("mouth")])
+    inner = [k for k in mouth if k != np.bincount(island).argmax()]
     tongue = max(inner, key=lambda k: (island == k).sum())
     upper, lower = sorted((k for k in inner if k != tongue), key=lambda k: -vertices[island == k, 1].mean())
     for number, k in ((3, tongue), (4, upper), (5, lower)):

@@ -11,8 +11,8 @@ import torch
 
 PARTS = ("background", "skin", "brows", "eyes", "nose", "lips", "occluder")
 """The parse labels of section 3.1, by their number. Skin is that of the face: neither neck nor ears nor
-scalp. Inside of an open mouth counts as lips, lashes as eyes, hair in front of the face as occluder, all
-other hair as background."""
+scalp. Inside of an open mouth counts as lips, lashes as what is behind them, hair in front of the face as
+occluder, all other hair as background."""
 OCCLUDER = PARTS.index("occluder")
 CONTOUR_SIGMA = 2.0
 """Blur before edges are looked for, in pixels of a 256-pixel image (EdgeConnect's)."""

@@ -45,7 +45,8 @@ class Surface:
     sRGB(A) in [0, 1]; texture: (h, w, 3 or 4) uint8 sRGB(A) at `uv` (V, 2), v up, repeated outside [0, 1].
     With both, they are multiplied. With a fourth channel the surface is transparent; what alpha leaves below
     1/255 is not drawn. Transparent texels should continue the colours of their neighbours. bump: (h, w) uint8
-    heights at `uv`, 0..255 meaning 0..bump_height mm. label: parse label, a number or one per face (F,).
+    heights at `uv`, 0..255 meaning 0..bump_height mm. label: parse label, a number or one per face (F,); a
+    transparent surface may take BEHIND, the label of what is seen through it.
     specular: reflectance where it is looked at straight, in units of 8 %: skin and plastic 0.5. gloss: 0
     dull, 0.5 skin, 0.9 wet eye or glass. metal: reflects in its own colour and scatters nothing. glass:
     mirrors fully, however transparent it is. translucency: how far light travels under the surface; skin 1.

@@ -23,8 +23,8 @@ NEAR = 10.0
 FAR_OFF = 1 << 28
 OPAQUE = 0.9
 """Nothing is looked for behind a transparent fragment of more alpha than this."""
-LAST_PART, OCCLUDER = 5, 6
-"""Parse labels: 1 to 5 are parts of the face, 6 is the occluder."""
+LAST_PART, OCCLUDER, BEHIND = 5, 6, 255
+"""Parse labels: 1 to 5 are parts of the face, 6 is the occluder; a surface BEHIND is as what is seen behind it."""
 
 
 def plain_kernel(function: Callable) -> Callable:

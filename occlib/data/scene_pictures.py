@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from occlib.data.scene_kernels import IS_GLASS, IS_HAIR, OCCLUDER, UNIT, plain_kernel
+from occlib.data.scene_kernels import BEHIND, IS_GLASS, IS_HAIR, OCCLUDER, UNIT, plain_kernel
 from occlib.data.scene_shading import dither, shade_point, shade_strand, weights
 
 
@@ -193,19 +193,21 @@ def _blend_clean(stage, i, behind, seen, votes):
     groups, total.
     """
     count, fragment, veil, light, total = seen
-    layers, label, left = stage.layers, stage.mesh.label, 0.25
+    layers, label, left, vote = stage.layers, stage.mesh.label, 0.25, 0.25
     for k in range(count[0]):
-        alpha, glow = layers.alpha[i, k], veil[fragment[0, k]]
+        alpha, glow, part = layers.alpha[i, k], veil[fragment[0, k]], label[layers.seen[i, k]]
         for c in range(6):
             total[c] += left * (alpha * glow[c] + glow[6 + c])
-        votes[label[layers.seen[i, k]]] += left * alpha
         left *= 1 - alpha
+        if part != BEHIND:
+            votes[part] += vote * alpha
+            vote *= 1 - alpha
     if behind >= 0:
         for c in range(6):
             total[c] += left * light[behind, c]
-        votes[label[stage.person.seen[i]]] += left
+        votes[label[stage.person.seen[i]]] += vote
         return 0.0
-    votes[0] += left
+    votes[0] += vote
     return 4 * left
 
 
@@ -215,7 +217,7 @@ def _blend_occluded(stage, i, behind, front, seen, votes):
     the opaque occluder (group `front`) or, where there is none (-1), to the person (group `behind`)."""
     count, fragment, veil, light, total = seen
     layers, intruder_layers, label = stage.layers, stage.intruder_layers, stage.mesh.label
-    left, k, j = 0.25, 0, 0
+    left, vote, k, j = 0.25, 0.25, 0, 0
     floor = stage.intruder.nearest[i] if front >= 0 else np.float32(0)
     while True:
         mine = layers.nearest[i, k] if k < count[0] else np.float32(0)
@@ -230,15 +232,17 @@ def _blend_occluded(stage, i, behind, front, seen, votes):
             j += 1
         for c in range(3):
             total[6 + c] += left * (alpha * glow[3 + c] + glow[9 + c])
-        votes[part] += left * alpha
         left *= 1 - alpha
+        if part != BEHIND:
+            votes[part] += vote * alpha
+            vote *= 1 - alpha
     base = front if front >= 0 else behind
     if base >= 0:
         for c in range(3):
             total[6 + c] += left * light[base, 3 + c]
-        votes[OCCLUDER if front >= 0 else label[stage.person.seen[i]]] += left
+        votes[OCCLUDER if front >= 0 else label[stage.person.seen[i]]] += vote
         return 0.0
-    votes[0] += left
+    votes[0] += vote
     return 4 * left
 
 

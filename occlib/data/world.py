@@ -30,8 +30,9 @@ MOST = 0.6
 """Largest share of a face that is hidden, unless asked for."""
 BARE = 0.1
 """Share of samples without an occluder, unless asked for."""
-TRIES, SLACK = 4, 0.02
-"""A sample whose occluder misses the asked coverage by more than SLACK is drawn again, up to TRIES times."""
+TRIES, SLACK, LEAST = 4, 0.02, 0.003
+"""A sample whose occluder misses the asked coverage by more than SLACK, or hides less than LEAST, is drawn again, up to
+TRIES times."""
 LENGTH = 10**6
 
 
@@ -79,7 +80,7 @@ class World:
         low, high = self.coverage
         for attempt in range(TRIES):
             sample = self._draw(person, shot, attempt)
-            if not sample.occluder or low - SLACK <= sample.coverage <= high + SLACK:
+            if not sample.occluder or max(low - SLACK, LEAST) <= sample.coverage <= high + SLACK:
                 break
         return sample
 
