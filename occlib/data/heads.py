@@ -107,9 +107,8 @@ class HeadModel:
         """The head's surfaces, which together are all its faces.
 
         "face": what the skin maps cover, uv in their window; "scalp": the other skin, ears, neck; "mouth":
-        its inside and the tongue; "teeth", u across the jaw, v 0.75 in the upper and 0.25 in the lower row; and
-        "right eye", "left eye" with uv that put the pupil at (0.5, 0.5) and the rim, seen from the front, 0.5
-        around it.
+        its inside and the tongue; "teeth", u across the jaw, v 0.75 in the upper and 0.25 in the lower row;
+        and "right eye", "left eye" with uv that put the pupil at (0.5, 0.5) and span the ball's radius by 0.5.
         """
         maps = props.skin_maps()
         left, low, right, high = maps["window"].astype(np.float64)

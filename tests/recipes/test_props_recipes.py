@@ -13,15 +13,16 @@ from occlib import assets
 RECIPES = Path(__file__).resolve().parents[2] / "assets" / "recipes"
 sys.path.insert(0, str(RECIPES))
 
-import bake_backgrounds  # noqa: E402
-import bake_hands  # noqa: E402
-import bake_props  # noqa: E402
-import head_mesh  # noqa: E402
-import skin_maps  # noqa: E402
-import sources  # noqa: E402
+import bake_backgrounds
+import bake_hands
+import bake_props
+import head_mesh
+import skin_maps
+import sources
 
 CORE_LIST = {  # MakeHuman's assets that were given to everybody in September 2020
-    "hair": {"afro01", "bob01", "bob02", "braid01", "long01", "ponytail01", *(f"short0{k}" for k in range(1, 5))},
+    "hair": {"afro01", "bob01", "bob02", "braid01", "long01", "ponytail01",
+             *(f"short0{k}" for k in range(1, 5))},
     "eyelashes": {f"eyelashes0{k}" for k in range(1, 5)},
     "eyebrows": {f"eyebrow{k:03}" for k in range(1, 13)},
 }  # fmt: skip
@@ -143,7 +144,9 @@ def test_the_shipped_bust_is_what_the_recipe_makes(head, monkeypatch):
     made, file = bake_props.bake_bust(head), shipped("bust")
     rows = bake_props.ROWS
     for key in ("vertices", "anchors", "weights"):
-        np.testing.assert_array_equal(made[key].reshape(rows, 6, -1), file[key].reshape(rows, 96, -1)[:, ::16])
+        np.testing.assert_array_equal(
+            made[key].reshape(rows, 6, -1), file[key].reshape(rows, 96, -1)[:, ::16]
+        )
     axis = bake_props.sex_axis(head, bake_props.sex_offset(head))
     np.testing.assert_allclose(axis, file["sex_axis"], atol=1e-5)
     assert np.linalg.norm(axis) == pytest.approx(1)
