@@ -1,8 +1,8 @@
 """The people of the synthetic world: everything of one human, drawn at random from face model and props.
 
-Identity and texture ~ N(0, I) clipped to 2.5; expression from sparse semantic units; and what goes with them:
-hair, beard, brows, lashes, eyes, wrinkles, clothes - chosen so that skin, hair and eyes go together as
-people's do.
+Identity ~ N(0, SPREAD^2 I), texture ~ N(0, I), clipped; expression from sparse semantic units; and what goes
+with them: hair, beard, brows, lashes, eyes, wrinkles, clothes - chosen so that skin, hair and eyes go
+together as people's do.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ FRINGES = ("bob01", "short01", "short02", "short03", "bob02")
 TRAINING_HAIR = (BALD, *(name for name in props.HAIR if name not in HELD_OUT_HAIR))
 BROW_BLUR = 3.0
 """Texels by which the border of a brow is smoothed."""
-SPREAD, CLIP = 1.2, 2.5
+SPREAD, CLIP = 1.35, 2.5
 """Coefficients are N(0, 1) clipped to CLIP; of the identity N(0, SPREAD^2), since recognition networks find the face
 model's people more alike than real ones."""
 _SHORT = ("short01", "short02", "short03", "short04")

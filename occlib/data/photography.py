@@ -157,7 +157,7 @@ _FIT = np.linalg.solve(_SHADING.T @ _SHADING, _SHADING.T)
 def _draw_angles(rng: np.random.Generator) -> np.ndarray:
     """Pitch, yaw, roll in radians: mostly people who look at the camera, some who look past it, a few in
     profile."""
-    spread = rng.choice([10.0, 25.0, 0.0], p=[0.70, 0.26, 0.04])
+    spread = rng.choice([10.0, 20.0, 0.0], p=[0.68, 0.29, 0.03])
     yaw = np.clip(rng.normal(0, spread), -60, 60) if spread else rng.uniform(-60, 60)
     pitch = np.clip(rng.normal(0, 7), -22, 22)
     return np.deg2rad([pitch, yaw, 0.0])
