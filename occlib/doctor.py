@@ -19,6 +19,7 @@ PACKAGES = (
     "opencv-python",
     "scikit-image",
     "trimesh",
+    "accelerate",
     "webdataset",
     "jupyterlab",
 )
@@ -27,6 +28,7 @@ ASSETS = {  # file in assets/: what makes it
     "face_model/open.safetensors": "python assets/recipes/bake_face_model.py",
     "face_model/open_landmarks.safetensors": "python assets/recipes/calibrate_landmarks.py",
     "pretrained/blazeface.safetensors": "python assets/recipes/bake_faces.py",
+    "pretrained/efficientnet_lite0.safetensors": "python assets/recipes/bake_encoder.py",
     "pretrained/facemesh.safetensors": "python assets/recipes/bake_faces.py",
     "pretrained/recognition.safetensors": "python assets/recipes/bake_recognition.py",
     "props/backgrounds.safetensors": "python assets/recipes/bake_backgrounds.py",
@@ -34,7 +36,7 @@ ASSETS = {  # file in assets/: what makes it
     "props/hair.safetensors": "python assets/recipes/bake_props.py",
     "props/hands.safetensors": "python assets/recipes/bake_hands.py",
     "props/lashes.safetensors": "python assets/recipes/bake_props.py",
-    "props/skin.safetensors": "python assets/recipes/skin_maps.py",
+    "props/skin.safetensors": "python assets/recipes/bake_props.py",
     "photos/astronaut_hand.jpg": "python assets/recipes/sample_photo.py",
 }
 

@@ -31,3 +31,7 @@ class FaceModelError(OcclibError):
 
 class OutputError(OcclibError):
     """A result cannot be written where it was asked for."""
+
+
+class TrainingError(OcclibError):
+    """A run cannot start or go on."""
