@@ -1,0 +1,129 @@
+"""How well the parser finds what covers a face: `occlib evaluate parsing`.
+
+Counts of pixels are summed over samples before they are divided, so that large and small occluders weigh by
+their pixels, as in the masks that later stages see. Masks are cut at one half.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+
+import cv2
+import numpy as np
+
+from occlib.data import OccludedPhotos, World
+from occlib.data.occluders import FAMILIES, HELD_OUT
+from occlib.data.sample import OCCLUDER, PARTS, Sample, SampleSet
+from occlib.evaluation.photos import bench_photos
+from occlib.faces import find_face
+from occlib.parsing import Parse, parse_aligned
+
+COVERAGES = (0.05, 0.1, 0.2, 0.3, 0.4)
+"""Borders of the bins of coverage."""
+HANDS = ("palm", "fingers")
+Parser = Callable[[np.ndarray], Parse]
+
+
+class Counts:
+    """Pixels that are found, true, and both, for each of several things."""
+
+    def __init__(self):
+        self.pixels: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(3, np.int64))
+        self.samples: dict[str, int] = defaultdict(int)
+
+    def add(self, name: str, found: np.ndarray, true: np.ndarray) -> None:
+        self.pixels[name] += [np.sum(found & true), np.sum(found), np.sum(true)]
+        self.samples[name] += 1
+
+    def iou(self, name: str) -> float:
+        """|found and true| / |found or true|"""
+        both, found, true = self.pixels[name]
+        return both / max(found + true - both, 1)
+
+    def f1(self, name: str) -> float:
+        """2 |found and true| / (|found| + |true|), 1 for nothing that is found nowhere."""
+        both, found, true = self.pixels[name]
+        return 2 * both / (found + true) if found + true else 1.0
+
+    def rows(self, names: Iterable[str]) -> list[str]:
+        return [
+            f"{name:28}{self.samples[name]:6}{self.iou(name):8.3f}" for name in names if self.samples[name]
+        ]
+
+
+def evaluate_parsing(
+    count: int = 1000, photos: int = 12, seed: int = 0, parse: Parser = parse_aligned
+) -> str:
+    """The tables of the world's test split and of real photos."""
+    world = World(seed, split="test")
+    return "\n".join([*world_table(world, count, parse), "", *photo_table(bench_photos(photos), seed, parse)])
+
+
+def world_table(samples: SampleSet, count: int, parse: Parser = parse_aligned) -> list[str]:
+    """IoU of the face mask by occluder and by coverage, F1 of the parts, over the first `count` samples."""
+    masks, parts = Counts(), Counts()
+    bins = [
+        f"coverage {low:.0%} to {high:.0%}"
+        for low, high in zip((0, *COVERAGES), (*COVERAGES, 1), strict=True)
+    ]
+    for index in range(count):
+        sample = samples[index]
+        found = parse(sample.image)
+        for number, name in enumerate(PARTS):
+            parts.add(name, found.labels == number, sample.parsing == number)
+        if sample.occluder:
+            truth = (sample.parsing == OCCLUDER) & sample.face
+            kind = "unseen families" if sample.occluder in HELD_OUT else "families seen in training"
+            coverage = bins[np.searchsorted(COVERAGES, sample.coverage, side="right")]
+            for name in (sample.occluder, kind, coverage):
+                masks.add(name, found.mask > 0.5, truth)
+        else:
+            masks.add("bare", (found.mask > 0.5) & sample.face, sample.face)
+    _, wrong, face = masks.pixels.pop("bare", np.zeros(3))
+    five = np.mean([parts.f1(name) for name in PARTS[1:OCCLUDER]])
+    families = sorted({*FAMILIES, "hair"} & masks.pixels.keys())
+    return [
+        f"World, test split: {count} samples{'':4}samples     IoU of the face mask",
+        *masks.rows(["families seen in training", "unseen families", *families, *bins]),
+        f"called occluded on bare faces  {wrong / max(face, 1):.2%}",
+        "F1  " + "  ".join(f"{name} {parts.f1(name):.3f}" for name in PARTS[1:]) + f"  five parts {five:.3f}",
+    ]
+
+
+def photo_table(photos: dict[str, np.ndarray], seed: int, parse: Parser = parse_aligned) -> list[str]:
+    """IoU of the face mask in the face on photos under the world's occluders, and false alarms on the photos
+    as they are.
+
+    photos: name -> (H, W, 3) uint8 of a face that nothing covers. Each is covered by hands, by other families
+    that training saw, and by families that it did not.
+    """
+    others = [name for name in FAMILIES if name not in (*HANDS, *HELD_OUT)]
+    groups = {"hands": HANDS, "other families of training": others, "unseen families": HELD_OUT}
+    counts, alarms = Counts(), {}
+    for number, (group, families) in enumerate(groups.items()):
+        covered = OccludedPhotos(list(photos.values()), seed + number, families=families)
+        for index, name in enumerate(photos):
+            sample = covered[index]
+            face = face_region(sample)
+            found = (parse(sample.image).mask > 0.5) & face
+            for key in ("all", group, sample.occluder):
+                counts.add(key, found, (sample.mask > 127) & face)
+            if name not in alarms:
+                alarms[name] = np.sum((parse(sample.clean).mask > 0.5) & face) / max(face.sum(), 1)
+    families = sorted(counts.pixels.keys() & FAMILIES.keys())
+    worst = max(alarms, key=alarms.get)
+    return [
+        f"Real photos: {len(photos)}, each under three occluders  samples  IoU in the face",
+        *counts.rows(["all", *groups, *families]),
+        f"called occluded on clean photos  mean {np.mean(list(alarms.values())):.2%}, "
+        f"most {alarms[worst]:.2%} ({worst})",
+    ]
+
+
+def face_region(sample: Sample) -> np.ndarray:
+    """(S, S) bool: the hull of FaceMesh's points on the aligned photo without its occluder."""
+    points = find_face(sample.clean).points[:, :2]
+    region = np.zeros(sample.clean.shape[:2], np.uint8)
+    cv2.fillConvexPoly(region, cv2.convexHull(points.round().astype(np.int32)), 1)
+    return region > 0

@@ -1,0 +1,232 @@
+"""From a sample of the world to something harder: other occluders, other light, other cameras.
+
+A network that only saw the world's photos would learn what renderings look like. So occluders change their
+wearer, random things lie before the face, shadows fall across it, and what a camera does to a photo is done
+strongly. Every random number comes from the given generator.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from occlib.data.sample import OCCLUDER, Sample
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How often each change happens, and how far it goes.
+
+    swap: another sample's occluder; tinted: coloured as the face it covers, as hands are. bare: no occluder.
+    paste: a random shape with the face's colour, any colour, or a piece of another photo. shadow: a cast
+    shadow. grey, blur, small, noise, jpeg: the photo as bad cameras and old archives have it. scale: limits
+    of pixels of the crop a pixel of the photo. turn: degrees, shift: share of the crop, as a detector errs.
+    """
+
+    swap: float = 0.5
+    tinted: float = 0.5
+    bare: float = 0.06
+    paste: float = 0.2
+    shadow: float = 0.35
+    grey: float = 0.15
+    blur: float = 0.25
+    small: float = 0.25
+    noise: float = 0.35
+    jpeg: float = 0.5
+    scale: tuple[float, float] = (0.7, 1.05)
+    turn: float = 12.0
+    shift: float = 0.07
+
+
+@dataclass
+class Layers:
+    """A photo and its labels while they change: image (H, W, 3) float32 in [0, 1], labels and region (H, W)
+    uint8."""
+
+    image: np.ndarray
+    labels: np.ndarray
+    region: np.ndarray
+
+    def cover(self, alpha: np.ndarray, colors: np.ndarray) -> None:
+        """Lay something of these colours (H, W, 3) over the photo; alpha (H, W) in [0, 1]."""
+        self.image = self.image + alpha[..., None] * (colors - self.image)
+        self.labels = np.where(alpha > 0.5, np.uint8(OCCLUDER), self.labels)
+
+    def darken(self, shadow: np.ndarray) -> None:
+        """shadow (H, W): 0 leaves the light as it is, 1 takes all of it."""
+        self.image = self.image * (1 - shadow[..., None])
+
+
+def layers(sample: Sample) -> Layers:
+    return Layers(_unit(sample.image), sample.parsing, (sample.parts > 0).astype(np.uint8))
+
+
+def augmented(
+    sample: Sample, other: Sample | None, rng: np.random.Generator, how: Augmentation, size: int
+) -> Layers:
+    """A harder photo of `sample`, size x size; `other` lends its occluder or a piece of its photo."""
+    things = layers(sample)
+    swapped = other is not None and rng.random() < how.swap
+    if swapped or rng.random() < how.bare:
+        things = Layers(_unit(sample.clean), sample.parts, things.region)
+    face = _color(things)
+    if swapped:
+        _lend(things, other, face if rng.random() < how.tinted else None, rng)
+    if rng.random() < how.paste:
+        _paste(things, other, face, rng)
+    if rng.random() < how.shadow:
+        _cast_shadow(things, rng)
+    things = _moved(things, rng, how, size)
+    things.image = _photographed(things.image, rng, how)
+    return things
+
+
+def _unit(photo: np.ndarray) -> np.ndarray:
+    return photo.astype(np.float32) / 255
+
+
+def _color(things: Layers) -> np.ndarray:
+    """(3,): the skin's, or grey where none is seen."""
+    return np.array(cv2.mean(things.image, (things.labels == 1).astype(np.uint8))[:3], np.float32)
+
+
+def _lend(things: Layers, other: Sample, face: np.ndarray | None, rng: np.random.Generator) -> None:
+    """Put the other sample's occluder, moved a little, before this face; in the colour of `face` when
+    given."""
+    size = len(things.image)
+    matrix = _similarity(rng, size, turn=15, shift=0.08, scale=(0.85, 1.2), mirror=rng.random() < 0.5)
+    image, mask, shadow = (
+        cv2.warpAffine(x, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+        for x in (other.image, other.mask, other.shadow)
+    )
+    alpha, colors = _unit(mask), _unit(image)
+    if face is not None and face.any():
+        own = np.array(cv2.mean(colors, (mask > 200).astype(np.uint8))[:3], np.float32)
+        tone = face * np.exp(rng.normal(0, 0.12) + rng.normal(0, 0.03, 3)).astype(np.float32)
+        colors = np.clip(colors * (tone / np.maximum(own, 0.05)), 0, 1)
+    else:
+        colors = np.clip(colors * np.exp(rng.normal(0, 0.15)).astype(np.float32), 0, 1)
+    things.darken(_unit(shadow) * (mask < 255))
+    # The borrowed pixels at the rim are mixed with the other's photo: a narrower alpha keeps most of it out.
+    things.cover(np.clip(1.5 * alpha - 0.5, 0, 1), colors)
+
+
+def _paste(things: Layers, other: Sample | None, face: np.ndarray, rng: np.random.Generator) -> None:
+    """A random shape with a soft shadow beside it."""
+    size = len(things.image)
+    shape = _shape(rng, size)
+    kind = rng.random()
+    if kind < 0.3 and other is not None:
+        matrix = _similarity(rng, size, turn=180, shift=0.4, scale=(0.6, 2.0), mirror=False)
+        colors = cv2.warpAffine(_unit(other.image), matrix, (size, size), borderMode=cv2.BORDER_REFLECT)
+    else:
+        tone = face * np.exp(rng.normal(0, 0.15, 3)) if kind < 0.7 else rng.uniform(0, 1, 3)
+        light = 1 + rng.uniform(0.05, 0.4) * _smooth(rng, size, rng.integers(3, 9))
+        grain = rng.uniform(0, 0.06) * rng.normal(size=(size, size, 1))
+        colors = np.clip(tone * light[..., None] + grain, 0, 1).astype(np.float32)
+    if rng.random() < 0.6:
+        offset = rng.normal(0, 0.03, 2) * size
+        soft = cv2.GaussianBlur(shape, (0, 0), rng.uniform(1.5, 8))
+        moved = cv2.warpAffine(soft, np.float32([[1, 0, offset[0]], [0, 1, offset[1]]]), (size, size))
+        things.darken(rng.uniform(0.2, 0.7) * moved)
+    things.cover(cv2.GaussianBlur(shape, (0, 0), rng.uniform(0.4, 1.2)), colors)
+
+
+def _shape(rng: np.random.Generator, size: int) -> np.ndarray:
+    """(S, S) float32, 0 or 1: a blob, a polygon, or a few strokes from thin to thick, somewhere near the
+    face."""
+    shape = np.zeros((size, size), np.float32)
+    center = rng.uniform(0.2, 0.8, 2) * size
+    kind = rng.random()
+    if kind < 0.35:
+        axes = rng.uniform(0.05, 0.3, 2) * size
+        cv2.ellipse(shape, (center, 2 * axes, rng.uniform(0, 180)), 1.0, -1)
+    elif kind < 0.65:
+        angles = np.sort(rng.uniform(0, 2 * np.pi, rng.integers(3, 9)))
+        reach = rng.uniform(0.08, 0.35, len(angles)) * size
+        corners = center + reach[:, None] * np.stack([np.cos(angles), np.sin(angles)], -1)
+        cv2.fillPoly(shape, [corners.astype(np.int32)], 1.0)
+    else:
+        thickness = int(np.exp(rng.uniform(np.log(0.008), np.log(0.09))) * size) + 1
+        for _ in range(rng.integers(1, 5)):
+            start, end = rng.uniform(0.1, 0.9, (2, 2)) * size
+            bend = (start + end) / 2 + rng.normal(0, 0.1, 2) * size
+            t = np.linspace(0, 1, 24)[:, None]
+            curve = (1 - t) ** 2 * start + 2 * t * (1 - t) * bend + t**2 * end
+            cv2.polylines(shape, [curve.astype(np.int32)], False, 1.0, thickness)
+    return shape
+
+
+def _cast_shadow(things: Layers, rng: np.random.Generator) -> None:
+    """Darkness with a soft or hard edge across the face, which is no occluder."""
+    size = len(things.image)
+    if rng.random() < 0.5:
+        y, x = np.mgrid[:size, :size].astype(np.float32) / size - 0.5
+        angle = rng.uniform(0, 2 * np.pi)
+        area = (x * np.cos(angle) + y * np.sin(angle) > rng.uniform(-0.2, 0.2)).astype(np.float32)
+    else:
+        area = _shape(rng, size)
+    area = cv2.GaussianBlur(area, (0, 0), np.exp(rng.uniform(np.log(1.5), np.log(25))))
+    things.darken(rng.uniform(0.15, 0.7) * area)
+
+
+def _moved(things: Layers, rng: np.random.Generator, how: Augmentation, size: int) -> Layers:
+    """Turned, scaled, shifted and perhaps mirrored into size x size pixels."""
+    given = len(things.image)
+    mirror = rng.random() < 0.5
+    matrix = _similarity(rng, given, how.turn, how.shift, how.scale, mirror)
+    matrix[:, 2] += (size - given) / 2
+    shape, back = (size, size), cv2.BORDER_REPLICATE
+    image = cv2.warpAffine(things.image, matrix, shape, flags=cv2.INTER_LINEAR, borderMode=back)
+    labels, region = (
+        cv2.warpAffine(x, matrix, shape, flags=cv2.INTER_NEAREST, borderMode=back)
+        for x in (things.labels, things.region)
+    )
+    return Layers(image, labels, region)
+
+
+def _similarity(
+    rng, size: int, turn: float, shift: float, scale: tuple[float, float], mirror: bool
+) -> np.ndarray:
+    """(2, 3): a random similarity about the middle of size x size pixels."""
+    angle, factor = math.radians(rng.uniform(-turn, turn)), math.exp(rng.uniform(*np.log(scale)))
+    linear = factor * np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    linear = linear @ np.diag([-1.0 if mirror else 1.0, 1.0])
+    middle = np.full(2, (size - 1) / 2)
+    return np.column_stack([linear, middle + rng.uniform(-shift, shift, 2) * size - linear @ middle])
+
+
+def _photographed(image: np.ndarray, rng: np.random.Generator, how: Augmentation) -> np.ndarray:
+    """(S, S, 3) float32 in [0, 1] as another camera would have taken it: light, colours, sharpness, noise,
+    JPEG."""
+    size = len(image)
+    cast = np.exp(rng.normal(0, 0.22) + rng.normal(0, 0.07, 3))
+    image = np.clip(image, 0, 1) ** np.float32(np.exp(rng.normal(0, 0.2))) * cast.astype(np.float32)
+    level = image.mean()
+    image = level + (image - level) * np.float32(np.exp(rng.normal(0, 0.2)))
+    grey = image @ np.array([[0.299], [0.587], [0.114]], np.float32)
+    saturation = 0 if rng.random() < how.grey else np.exp(rng.normal(0, 0.25))
+    image = grey + np.float32(saturation) * (image - grey)
+    if rng.random() < how.small:
+        side = int(size * rng.uniform(0.25, 0.8))
+        image = cv2.resize(cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA), (size, size))
+    if rng.random() < how.blur:
+        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.8))
+    if rng.random() < how.noise:
+        grains = rng.normal(0, rng.uniform(0.005, 0.05), (size, size, 1 if saturation == 0 else 3))
+        image = image + grains.astype(np.float32)
+    pixels = (255 * np.clip(image, 0, 1) + 0.5).astype(np.uint8)
+    if rng.random() < how.jpeg:
+        quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.uniform(30, 95))]
+        pixels = cv2.imdecode(cv2.imencode(".jpg", pixels, quality)[1], cv2.IMREAD_COLOR)
+    return _unit(pixels)
+
+
+def _smooth(rng: np.random.Generator, size: int, cells: int) -> np.ndarray:
+    """(S, S) float32 smooth noise of about unit variance."""
+    return cv2.resize(
+        rng.normal(size=(cells, cells)).astype(np.float32), (size, size), interpolation=cv2.INTER_CUBIC
+    )

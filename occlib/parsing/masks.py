@@ -1,0 +1,103 @@
+"""The shipped parser at work: what covers the face in a photo."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import cv2
+import numpy as np
+import torch
+
+from occlib import assets
+from occlib.faces import face_transform, find_face
+from occlib.faces.alignment import crop
+from occlib.networks import load_weights
+from occlib.parsing.network import ParserNetwork, probabilities
+
+WEIGHTS = "checkpoints/parser.safetensors"
+SIZE = 256
+"""Pixels a side of the aligned square that the network sees."""
+
+
+@dataclass(frozen=True, eq=False)
+class Parse:
+    """What a photo (H, W, 3) shows, pixel by pixel.
+
+    labels (H, W) uint8: numbers of PARTS. confidence (H, W) float32: the probability of that label. region
+    (H, W) float32: how probably the pixel would be face if nothing covered it. mask (H, W) float32 in [0, 1],
+    1 = occluded: the face mask. Outside of the square around the face all is background, with confidence 1.
+    """
+
+    labels: np.ndarray
+    confidence: np.ndarray
+    region: np.ndarray
+    mask: np.ndarray
+
+
+def face_mask(photo: np.ndarray, *, dilate: int = 0) -> np.ndarray:
+    """How much of each pixel of the largest face is occluded: (H, W) float32 in [0, 1] for an (H, W, 3) uint8
+    RGB photo.
+
+    dilate: pixels, of the 256 a side of the square around the face, by which the mask grows: what fills a
+    hole must not start from the occluder's rim. Raises NoFaceError.
+    """
+    return parse(photo, dilate=dilate).mask
+
+
+def parse(photo: np.ndarray, points: np.ndarray | None = None, *, dilate: int = 0) -> Parse:
+    """Parse the largest face of a photo (H, W, 3) uint8; points: its FaceMesh points (468, 2 or 3) where
+    known.
+
+    Raises NoFaceError when there is none.
+    """
+    points = find_face(photo).points if points is None else points
+    matrix = face_transform(torch.from_numpy(np.asarray(points, np.float64))[None, :, :2], SIZE)[0].numpy()
+    found = parse_aligned(crop(photo, matrix, SIZE), dilate=dilate)
+    return Parse(
+        labels=_back(found.labels, matrix, photo.shape, cv2.INTER_NEAREST, 0),
+        confidence=_back(found.confidence, matrix, photo.shape, cv2.INTER_LINEAR, 1),
+        region=_back(found.region, matrix, photo.shape, cv2.INTER_LINEAR, 0),
+        mask=_back(found.mask, matrix, photo.shape, cv2.INTER_LINEAR, 0),
+    )
+
+
+@torch.inference_mode()
+def parse_aligned(photo: np.ndarray, *, dilate: int = 0, device: str = "cpu") -> Parse:
+    """Parse a photo (S, S, 3) uint8 that `face_transform` has cut, S a multiple of 32.
+
+    The mean over the photo and its mirror image, which errs elsewhere.
+    """
+    image = torch.tensor(photo, device=device).permute(2, 0, 1)[None].float() / 255
+    both = torch.cat([image, image.flip(-1)]).contiguous(memory_format=torch.channels_last)
+    parts, region, mask = (
+        (x[:1] + x[1:].flip(-1))[0].cpu().numpy() / 2 for x in probabilities(load_parser(device)(both))
+    )
+    if dilate:
+        mask = cv2.dilate(mask[0], cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * dilate + 1,) * 2))[None]
+    return Parse(parts.argmax(0).astype(np.uint8), parts.max(0), region[0], mask[0])
+
+
+@cache
+def load_parser(device: str = "cpu") -> ParserNetwork:
+    """The parser that ships, in evaluation mode and frozen."""
+    return read_parser(assets.path(WEIGHTS, recipe="occlib train parser --out DIR"), device)
+
+
+@torch.inference_mode(False)  # loaded inside of that mode it would not work outside of it
+def read_parser(path, device: str = "cpu") -> ParserNetwork:
+    """A parser from weights that `occlib.training.ship` wrote; their header says how it is built."""
+    state, header = load_weights(path)
+    how = header["configuration"]["stage"]
+    network = ParserNetwork(how["encoder"], tuple(how["channels"]), tuple(how["widths"]))
+    network.load_state_dict(state)
+    return network.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
+
+
+def _back(pixels: np.ndarray, matrix: np.ndarray, shape, interpolation: int, outside: float) -> np.ndarray:
+    """A map of the square (S, S), in the photo (H, W) that `matrix` (2, 3) cut the square from."""
+    shift = matrix[:, 2] + matrix[:, :2] @ [0.5, 0.5] - 0.5  # OpenCV puts pixel centres on integers
+    return cv2.warpAffine(
+        pixels, np.column_stack([matrix[:, :2], shift]), (shape[1], shape[0]),
+        flags=interpolation | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_CONSTANT, borderValue=outside,
+    )  # fmt: skip

@@ -1,0 +1,82 @@
+"""Augmentation: the same numbers give the same photo, and labels follow the picture."""
+
+import numpy as np
+import pytest
+
+from occlib.data.sample import OCCLUDER, Sample
+from occlib.parsing.augmentation import Augmentation, augmented, layers
+from tests.data.fake import FakeWorld
+
+NOTHING = Augmentation(
+    swap=0,
+    tinted=0,
+    bare=0,
+    paste=0,
+    shadow=0,
+    grey=0,
+    blur=0,
+    small=0,
+    noise=0,
+    jpeg=0,
+    scale=(1, 1),
+    turn=0,
+    shift=0,
+)
+
+
+def world(size=64):
+    return FakeWorld(size=size)
+
+
+def only(**changes):
+    return Augmentation(**{**NOTHING.__dict__, **changes})
+
+
+def test_the_same_generator_gives_the_same_photo():
+    one, two = (
+        augmented(world()[0], world()[1], np.random.default_rng(3), Augmentation(), 48) for _ in range(2)
+    )
+    other = augmented(world()[0], world()[1], np.random.default_rng(4), Augmentation(), 48)
+    for name in ("image", "labels", "region"):
+        assert np.array_equal(getattr(one, name), getattr(two, name))
+    assert not np.array_equal(one.image, other.image)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_shapes_and_ranges(seed):
+    found = augmented(world()[seed], world()[seed + 1], np.random.default_rng(seed), Augmentation(), 48)
+    assert found.image.shape == (48, 48, 3) and found.image.dtype == np.float32
+    assert found.image.min() >= 0 and found.image.max() <= 1
+    assert found.labels.shape == found.region.shape == (48, 48)
+    assert found.labels.max() <= OCCLUDER and set(np.unique(found.region)) <= {0, 1}
+    # What shows a part lies in the region, unless the nearest pixel says otherwise at its rim.
+    assert ((found.labels > 0) & (found.labels < OCCLUDER) & (found.region == 0)).mean() < 0.01
+
+
+def test_labels_move_with_the_photo():
+    size = 64
+    y, x = np.mgrid[:size, :size]
+    face = (np.hypot(x - 40, y - 24) < 14).astype(np.uint8)
+    photo = np.repeat(255 * face[..., None], 3, -1)
+    sample = Sample(photo, photo, 0 * face, face, face, shadow=0 * face)
+    found = augmented(
+        sample, None, np.random.default_rng(1), only(scale=(0.7, 1.3), turn=30, shift=0.1), size
+    )
+    bright = found.image.mean(-1) > 0.5 * found.image.max()
+    assert bright.any() and (bright != (found.labels == 1)).mean() < 0.01
+    assert np.array_equal(found.labels, found.region)
+
+
+def test_a_borrowed_occluder_is_labelled_and_the_face_behind_it_kept():
+    sample, other = world()[0], world()[5]
+    found = augmented(sample, other, np.random.default_rng(0), only(swap=1.0), 64)
+    covered = found.labels == OCCLUDER
+    assert covered.any() and found.region[covered].any()
+    assert found.region.sum() == (sample.parts > 0).sum()
+
+
+def test_validation_sees_the_sample_as_it_is():
+    sample = world()[2]
+    found = layers(sample)
+    assert np.array_equal(np.rint(255 * found.image).astype(np.uint8), sample.image)
+    assert np.array_equal(found.labels, sample.parsing)
