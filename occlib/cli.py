@@ -1,4 +1,4 @@
-"""The command line: occlib reconstruct | world | evaluate | bench | doctor.
+"""The command line: occlib reconstruct | world | train | evaluate | bench | doctor.
 
 Results go to standard output, messages to standard error. Each command imports what it needs when it runs, so
 that `occlib --help` answers at once.
@@ -104,19 +104,70 @@ def world(
     return 0
 
 
-def evaluate(protocol: Positional[Literal["fitting", "photos"]], count: int | None = None, seed: int = 0) -> int:
+def train() -> int:
+    """Train the networks of a stage; killed and started again, it goes on."""
+    raise AssertionError("`_train_command` takes its place: its options depend on the stage and the preset")
+
+
+def _train_command(arguments: list[str]):
+    """`train` with every value of a run as an option; what decides the defaults is read first."""
+    from occlib.training import PRESETS, Data, Run, Training, ship
+    from occlib.training import train as run_training
+    from occlib.training.recording import Log, TensorBoard
+
+    presets = PRESETS[next((word for word in arguments if word in PRESETS), "parser")]
+    chosen = re.search(r"--preset[ =](\w+)", " ".join(arguments))
+    default = presets.get(chosen[1] if chosen else "small", presets["small"])
+
+    def train(
+        name: Annotated[Positional[Literal[tuple(PRESETS)]], arg(metavar="STAGE", help_behavior_hint="")],
+        out: Annotated[Path, arg(metavar="DIR")],
+        preset: Literal["small", "base"] = "small",
+        stage: type(default.stage) = default.stage,
+        training: Training = default.training,
+        data: Data = default.data,
+    ) -> int:
+        """Train the networks of a stage; killed and started again, it goes on.
+
+        DIR gets the checkpoint, what TensorBoard shows, and at the end the weights with their model card. For
+        several GPUs or machines: accelerate launch -m occlib train ...
+
+        Args:
+            name: What to train.
+            out: Folder of the run; made when missing.
+            preset: Defaults of all that follows. small: two CPU cores, at most two hours; base: the paper's
+                sizes, a GPU.
+        """
+        logging.getLogger("occlib.training").setLevel(logging.INFO)
+        first = int(os.environ.get("RANK", 0)) == 0  # of the processes that train together
+        run_training(Run(stage, training, data), out, [Log(), TensorBoard(out)] if first else [])
+        if first:
+            weights = out / f"{name}.safetensors"
+            ship(out, weights)
+            print(weights)
+        return 0
+
+    return train
+
+
+def evaluate(protocol: Positional[Literal["fitting", "photos", "parsing"]], count: int | None = None, seed: int = 0) -> int:
     """Repeat an evaluation and print its table.
 
     Args:
         protocol: fitting: heads drawn from the model, their shape recovered from the image alone (100 heads take an
             hour). photos: landmarks of the fitted face against detected ones on real photos.
-        count: How many heads (100) or photos (12).
+            parsing: face masks and parse maps, on the world's test split and on real photos.
+        count: How many heads (100), photos (12) or samples (1000).
         seed: The same seed draws the same heads.
     """
     if protocol == "fitting":
         from occlib.evaluation.fitting import evaluate_fitting
 
         print(evaluate_fitting(count or 100, seed=seed))
+    elif protocol == "parsing":
+        from occlib.evaluation.parsing import evaluate_parsing
+
+        print(evaluate_parsing(count or 1000, seed=seed))
     else:
         from occlib.evaluation.photos import evaluate_photos
 
@@ -154,7 +205,10 @@ def main(arguments: list[str] | None = None) -> None:
     logging.basicConfig(level=logging.WARNING, format="occlib: %(message)s", stream=sys.stderr)
     # A polite kill unwinds the stack, so that files that are half written are removed.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    commands = {command.__name__: command for command in (reconstruct, world, evaluate, bench, doctor)}
+    arguments = sys.argv[1:] if arguments is None else arguments
+    training = _train_command(arguments) if arguments[:1] == ["train"] else train
+    commands = (reconstruct, world, training, evaluate, bench, doctor)
+    commands = {command.__name__: command for command in commands}
     try:
         code = tyro.extras.subcommand_cli_from_dict(commands, prog="occlib", args=arguments)
     except OcclibError as error:
