@@ -110,6 +110,7 @@ def test_hair_is_of_its_style_and_colour():
     for rng, name in zip(rngs(10), props.HAIR, strict=True):
         (hair,) = people.hair_surfaces(name, one.head, one.hair_color, rng)
         assert hair.hair and hair.two_sided and not hair.occluder
+        np.testing.assert_array_equal(hair.color[:, 3], props.hair(name).kept)
         shown = hair.color[:, :3] * 150 / 255
         assert (np.abs(shown.mean(0) / one.hair_color - 1) < 0.3).all()
     assert people.hair_surfaces(BALD, one.head, one.hair_color, np.random.default_rng(0)) == []
