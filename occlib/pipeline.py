@@ -3,8 +3,8 @@
     photo --find_face--> 468 points --crop--> aligned photo (--mask, contours, complete face-->) fit --> mesh
                               ^------- look behind the mask -------'
 
-The learned stages of §3.1 and §3.2 are not there yet: the mask is given by the user or estimated during the
-fit from what the face model cannot explain, and the fit compares with the photo where it is visible.
+The learned stages of §3.1 and §3.2 are not there yet: the mask is given by the user, or it is what colour
+sets apart and the face model cannot explain, and the fit compares with the photo where it is visible.
 """
 
 import json
@@ -24,7 +24,15 @@ from occlib.images import Photo, load_mask, load_photo, save_image
 from occlib.meshfiles import bake_texture, write_glb, write_obj, write_ply
 from occlib.morphable import Coefficients, MorphableModel
 from occlib.morphable.landmarks import NOW_FROM_IBUG
-from occlib.reconstruction import Fit, FitSettings, fit, found_occluder
+from occlib.reconstruction import (
+    Fit,
+    FitSettings,
+    colour_parts,
+    face_pixels,
+    fit,
+    found_occluder,
+    robust_weights,
+)
 from occlib.rendering import Camera, Rendering, render
 
 ALIGNED_SIZE = 256
@@ -32,6 +40,8 @@ ALIGNED_SIZE = 256
 
 ROUGH = FitSettings(gauss_newton=((6.0, 4, 3), (3.0, 4, 2)), levels=())
 """A fit on the way to the fit: good enough to look behind an occluder with."""
+LANDMARKS_ONLY = replace(ROUGH, gauss_newton=())
+"""Rougher still, and faster: shape from landmarks, colours by least squares."""
 
 NOW_NAMES = (  # the 7 points of the NoW benchmark, in the order of NOW_FROM_IBUG
     "right eye outer corner",
@@ -49,11 +59,12 @@ class Reconstruction:
     """A face found in a photo. Arrays are numpy; S = ALIGNED_SIZE.
 
     photo: (H, W, 3) uint8 as loaded. aligned: (S, S, 3) uint8, the photo around the upright face.
-    crop: (2, 3), photo pixels -> aligned pixels. points: (468, 2) detected, in aligned pixels. mask: (S, S) float in [0, 1], 1 = occluded: the given mask,
-    or what the fit found that the face cannot explain. mask_given: which of the two it is.
-    coefficients, camera: V_x and Eq. 10 for `aligned`. vertices: (V, 3) mm, in the model's own coordinates.
-    faces: (F, 3). colors: (V, 3) RGB albedo in [0, 1]. landmarks: (68, 3) mm. faces_in_photo: how many faces
-    were found; the largest was taken. fit: weights and history.
+    crop: (2, 3), photo pixels -> aligned pixels. points: (468, 2) detected, in aligned pixels. mask: (S, S)
+    float in [0, 1], 1 = occluded: the given mask, or what the fit found that the face cannot explain.
+    mask_given: which of the two it is. coefficients, camera: V_x and Eq. 10 for `aligned`.
+    vertices: (V, 3) mm, in the model's own coordinates. faces: (F, 3). colors: (V, 3) RGB albedo in [0, 1].
+    landmarks: (68, 3) mm. faces_in_photo: how many faces were found; the largest was taken. fit: weights
+    and history.
     """
 
     photo: np.ndarray
@@ -177,6 +188,8 @@ def reconstruct(
                    features=features)
 
     hidden = mask_image
+    if hidden is None and settings.robust:
+        hidden, points = find_occluder(aligned, points, model)
     if hidden is None:
         result = fitted(None)
         hidden = found_occluder(result) if settings.robust else None
@@ -189,32 +202,93 @@ def reconstruct(
     return _assemble(pixels, face, aligned, crop, points, mask_image, model, result)
 
 
-def look_behind(
-    aligned: torch.Tensor, points: torch.Tensor, mask: torch.Tensor, model: MorphableModel, *, looks: int = 3
-) -> torch.Tensor:
-    """Detect the landmarks (468, 2) of an aligned photo (1, 3, S, S) again, behind the mask (1, 1, S, S).
+def find_occluder(
+    aligned: torch.Tensor,
+    points: torch.Tensor,
+    model: MorphableModel,
+    *,
+    tried: int = 3,
+    explained: float = 0.45,
+) -> tuple[torch.Tensor | None, torch.Tensor]:
+    """The part of an aligned photo (1, 3, S, S) that colour sets apart and no face explains, or None.
 
-    An occluder leads the detector astray, even on what is visible. So it is replaced by the face that fits the
-    visible rest, roughly, and that picture is looked at, several times: each time the face fits better.
+    Returns a mask (1, 1, S, S), 1 = occluded, and the landmarks (468, 2) seen behind it; points (468, 2)
+    are the detected ones. A face is fitted to what each part leaves visible. Where a part is skin or a
+    shadow, that face predicts its colours; an occluder's it does not. Of the first `tried` parts the one
+    that it predicts least is taken, if that is less than the share `explained`. With the better landmarks
+    it is cut out anew.
     """
-    filled = _image(paint_over(_pixels(aligned), mask[0, 0].cpu().numpy() > 0.3), aligned.device)
-    hole = torch.nn.functional.max_pool2d(mask, 5, stride=1, padding=2)
-    for look in range(looks):
-        # Landmarks alone are fast, and enough until the last look.
-        settings = ROUGH if look == looks - 1 else replace(ROUGH, gauss_newton=())
-        guess = fit(aligned, points.to(aligned), model, mask=mask, settings=settings)
-        shown = _draw(guess, model, filled)
-        composed = torch.where(hole > 0.5, shown, aligned)
-        points = torch.from_numpy(track(_pixels(composed), points.cpu().numpy())[0][:, :2])
-    return points
+
+    def parts(points: torch.Tensor) -> list[torch.Tensor]:
+        found = colour_parts(_pixels(aligned), points.cpu().numpy())
+        return [torch.from_numpy(part).to(aligned)[None, None] for part in found[:tried]]
+
+    occluder, start = None, points
+    for part in parts(start):
+        seen = look_behind(aligned, start, part, model, looks=1, last=LANDMARKS_ONLY)
+        guess = fit(aligned, seen.to(aligned), model, mask=part, settings=LANDMARKS_ONLY)
+        share = _explained_share(aligned, guess, part, model)
+        if share < explained:
+            occluder, points, explained = part, seen, share
+    if occluder is None:
+        return None, start
+
+    def overlap(part: torch.Tensor) -> float:
+        return float((part * occluder).sum() / torch.maximum(part, occluder).sum())
+
+    anew = max(parts(points), key=overlap, default=occluder)
+    return (anew if overlap(anew) > 0.5 else occluder), points
 
 
 @torch.no_grad()
-def _draw(guess: Fit, model: MorphableModel, background: torch.Tensor) -> torch.Tensor:
-    """The fitted face before a background (1, 3, S, S)."""
-    found, size = guess.coefficients, background.shape[-1]
+def _explained_share(
+    aligned: torch.Tensor, guess: Fit, part: torch.Tensor, model: MorphableModel, *, least_share: float = 0.1
+) -> float:
+    """Share of the face under a part (1, 1, S, S) that the fitted face explains; 1 where there is hardly any."""
+    rendering = _draw(guess, model)
+    face = face_pixels(rendering, model)
+    weights = robust_weights(aligned, rendering.image, face, smoothing=ALIGNED_SIZE / 112)
+    hidden = (part * face).sum()
+    return float((part * weights).sum() / hidden) if hidden > least_share * face.sum() else 1.0
+
+
+def look_behind(
+    aligned: torch.Tensor,
+    points: torch.Tensor,
+    mask: torch.Tensor,
+    model: MorphableModel,
+    *,
+    looks: int = 3,
+    last: FitSettings = ROUGH,
+) -> torch.Tensor:
+    """Detect the landmarks (468, 2) of an aligned photo (1, 3, S, S) again, behind the mask (1, 1, S, S).
+
+    An occluder leads the detector astray, even on what is visible. So it is painted over, and then replaced
+    by the face that fits the visible rest; that picture is looked at, several times: each time it fits
+    better. last: how the face is fitted before the last look; landmarks alone are fast, and enough until then.
+    """
+    filled = _image(paint_over(_pixels(aligned), mask[0, 0].cpu().numpy() > 0.3), aligned.device)
+    hole = torch.nn.functional.max_pool2d(mask, 5, stride=1, padding=2)
+    points = _tracked(filled, points)
+    for look in range(looks):
+        settings = last if look == looks - 1 else LANDMARKS_ONLY
+        guess = fit(aligned, points.to(aligned), model, mask=mask, settings=settings)
+        shown = _draw(guess, model, filled).image.clamp(0, 1)
+        points = _tracked(torch.where(hole > 0.5, shown, aligned), points)
+    return points
+
+
+def _tracked(image: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
+    """The landmarks (468, 2) that FaceMesh sees in (1, 3, S, S), near earlier ones."""
+    return torch.from_numpy(track(_pixels(image), points.cpu().numpy())[0][:, :2])
+
+
+@torch.no_grad()
+def _draw(guess: Fit, model: MorphableModel, background: torch.Tensor | None = None) -> Rendering:
+    """The fitted face, before a background (1, 3, S, S) or black."""
+    found = guess.coefficients
     vertices, albedo = model.shape(found.identity, found.expression), model.albedo(found.texture)
-    return render(vertices, model.faces, albedo, found.lighting, guess.camera, size, background).image.clamp(0, 1)
+    return render(vertices, model.faces, albedo, found.lighting, guess.camera, ALIGNED_SIZE, background)
 
 
 @cache

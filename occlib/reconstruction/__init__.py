@@ -1,8 +1,9 @@
 """§3.3: from a complete face to V_x – losses, robust weights, landmarks, fitting."""
 
-from occlib.reconstruction.fitting import FACE_REGIONS, Fit, FitSettings, FitStep, face_vertices, fit
+from occlib.reconstruction.fitting import FACE_REGIONS, Fit, FitSettings, FitStep, face_pixels, face_vertices, fit
 from occlib.reconstruction.landmark_term import LandmarkTerm
 from occlib.reconstruction.losses import feature_loss, pixel_loss, prior_loss
+from occlib.reconstruction.occluder import colour_parts
 from occlib.reconstruction.robust import found_occluder, robust_weights
 
 __all__ = [
@@ -11,6 +12,8 @@ __all__ = [
     "FitSettings",
     "FitStep",
     "LandmarkTerm",
+    "colour_parts",
+    "face_pixels",
     "face_vertices",
     "feature_loss",
     "fit",

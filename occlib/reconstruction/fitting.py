@@ -270,9 +270,7 @@ class Fitter:
     def _update_weights(self, photo, rendering) -> torch.Tensor:
         """Which pixels Eq. 11 compares: rendered face, not under the mask, not an outlier. (1, 1, s, s)."""
         size = photo.shape[-1]
-        triangles = rendering.fragments.pix_to_face[..., 0]
-        is_face = self.in_face[self.model.faces[triangles.clamp(min=0)]].all(-1) & (triangles >= 0)
-        face = is_face[:, None].to(photo)
+        face = face_pixels(rendering, self.model)
         weights = face * _resize(self.visible, size)
         if self.settings.robust:
             weights = robust_weights(photo, rendering.image, weights, smoothing=size / 112)
@@ -333,6 +331,13 @@ def face_vertices(model: MorphableModel) -> torch.Tensor:
     """(V,) bool: the vertices in FACE_REGIONS."""
     compared = [model.region_names.index(name) for name in FACE_REGIONS]
     return torch.isin(model.regions, torch.tensor(compared, device=model.regions.device))
+
+
+def face_pixels(rendering: Rendering, model: MorphableModel) -> torch.Tensor:
+    """(N, 1, s, s), 1 where a rendering of the model shows FACE_REGIONS."""
+    triangles = rendering.fragments.pix_to_face[..., 0]
+    is_face = face_vertices(model)[model.faces[triangles.clamp(min=0)]].all(-1) & (triangles >= 0)
+    return is_face[:, None].to(rendering.image)
 
 
 def _prior_precision(model: MorphableModel, settings: FitSettings) -> torch.Tensor:
