@@ -113,9 +113,12 @@ def test_bench_prints_what_was_asked_for(capsys, monkeypatch, arguments, benches
 
 
 def test_evaluate_prints_the_report(capsys, monkeypatch):
-    monkeypatch.setattr("occlib.evaluation.fitting.evaluate_fitting", lambda count, seed: f"{count} {seed}")
-    run("evaluate", "fitting", "--count", 3, "--seed", 4)
-    assert capsys.readouterr().out == "3 4\n"
+    def report(count, seed, workers):
+        return f"{count} {seed} {workers}"
+
+    monkeypatch.setattr("occlib.evaluation.fitting.evaluate_fitting", report)
+    run("evaluate", "fitting", "--count", 3, "--seed", 4, "--workers", 5)
+    assert capsys.readouterr().out == "3 4 5\n"
 
 
 def test_world_writes_the_samples_that_were_asked_for(tmp_path, capsys, monkeypatch):

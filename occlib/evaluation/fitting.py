@@ -4,8 +4,13 @@ Heads with known truth, from the image alone. Four ways to deal with an occluder
 beside the unoccluded photo, and so do strange heads, which no coefficients describe.
 """
 
+import multiprocessing
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cache, partial
 
+import cv2
 import numpy as np
 import torch
 from scipy.spatial import cKDTree
@@ -13,7 +18,7 @@ from tqdm import tqdm
 from trimesh.registration import procrustes
 
 from occlib.errors import NoFaceError
-from occlib.evaluation.heads import draw_heads
+from occlib.evaluation.heads import draw_head
 from occlib.morphable import MorphableModel
 from occlib.pipeline import reconstruct
 from occlib.reconstruction import FitSettings, face_vertices
@@ -91,36 +96,71 @@ def face_region(model: MorphableModel) -> np.ndarray:
 
 
 def evaluate_fitting(
-    count: int = 100, *, seed: int = 0, model: MorphableModel | None = None, settings: FitSettings = FitSettings()
+    count: int = 100, *, seed: int = 0, settings: FitSettings = FitSettings(), workers: int = 1
 ) -> FittingReport:
-    """Fit `count` drawn heads under every condition and `count` strange heads; shows progress bars."""
-    model = model or MorphableModel.load("open")
+    """Fit `count` drawn heads under every condition and `count` strange heads; shows progress bars.
+
+    workers: processes that share the heads, with one thread each, so that their number changes nothing in the
+    result.
+    """
+    ways = multiprocessing.get_context("spawn")  # a fork would copy PyTorch's threads, which do not survive it
+    with ProcessPoolExecutor(workers, ways, initializer=_use_one_thread) as pool:
+
+        def rows(errors_of: Callable[..., dict[str, float]], what: str) -> dict[str, np.ndarray]:
+            found = []
+            bar = tqdm(pool.map(partial(errors_of, seed=seed, settings=settings), range(count)), what, count)
+            for row in bar:
+                found.append(row)
+                means = {name: np.nanmean(errors) for name, errors in _columns(found).items()}
+                bar.set_postfix_str(", ".join(f"{name} {mean:.2f}" for name, mean in means.items()) + " mm")
+            return _columns(found)
+
+        return FittingReport(rows(vertex_errors, "heads of the model"), rows(surface_errors, "strange heads"))
+
+
+def vertex_errors(index: int, *, seed: int, settings: FitSettings) -> dict[str, float]:
+    """Vertex error in mm of one drawn head under each condition."""
+    model = _model()
     face = face_region(model)
-    neutral = model.shape(torch.zeros(1, model.n_identity), torch.zeros(1, model.n_expression))[0].numpy()
+    head = draw_head(model, index, seed=seed)
+    jobs = {
+        "landmarks only": (head.photo, None, replace(settings, gauss_newton=(), levels=())),
+        "unoccluded": (head.photo, None, settings),
+        "30 % covered, known mask": (head.occluded, head.mask, settings),
+        "30 % covered, robust weights": (head.occluded, None, settings),
+        "30 % covered, no defence": (head.occluded, None, replace(settings, robust=False)),
+    }
+    row = {"mean face": vertex_error(_mean_face(model), head.vertices, face)}
+    for name, (photo, mask, chosen) in jobs.items():
+        found = _reconstructed(photo, mask, model, chosen)
+        row[name] = np.nan if found is None else vertex_error(found, head.vertices, face)
+    return row
 
-    vertex = []
-    for head in tqdm(draw_heads(model, count, seed=seed), "heads of the model", count):
-        jobs = {
-            "landmarks only": (head.photo, None, replace(settings, gauss_newton=(), levels=())),
-            "unoccluded": (head.photo, None, settings),
-            "30 % covered, known mask": (head.occluded, head.mask, settings),
-            "30 % covered, robust weights": (head.occluded, None, settings),
-            "30 % covered, no defence": (head.occluded, None, replace(settings, robust=False)),
-        }
-        row = {"mean face": vertex_error(neutral, head.vertices, face)}
-        for name, (photo, mask, chosen) in jobs.items():
-            found = _reconstructed(photo, mask, model, chosen)
-            row[name] = np.nan if found is None else vertex_error(found, head.vertices, face)
-        vertex.append(row)
 
-    surface = []
-    for head in tqdm(draw_heads(model, count, seed=seed, strange=True), "strange heads", count):
-        found = _reconstructed(head.photo, None, model, settings)
-        surface.append({
-            "mean face": surface_error(neutral, head.vertices, model.faces, face),
-            "unoccluded": np.nan if found is None else surface_error(found, head.vertices, model.faces, face),
-        })
-    return FittingReport(_columns(vertex), _columns(surface))
+def surface_errors(index: int, *, seed: int, settings: FitSettings) -> dict[str, float]:
+    """Distance in mm of the mean face and of the fit to the surface of one strange head."""
+    model = _model()
+    face = face_region(model)
+    head = draw_head(model, index, seed=seed, strange=True)
+    found = _reconstructed(head.photo, None, model, settings)
+    return {
+        "mean face": surface_error(_mean_face(model), head.vertices, model.faces, face),
+        "unoccluded": np.nan if found is None else surface_error(found, head.vertices, model.faces, face),
+    }
+
+
+@cache
+def _model() -> MorphableModel:
+    return MorphableModel.load("open")
+
+
+def _mean_face(model: MorphableModel) -> np.ndarray:
+    return model.shape(torch.zeros(1, model.n_identity), torch.zeros(1, model.n_expression))[0].numpy()
+
+
+def _use_one_thread() -> None:
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
 
 
 def _reconstructed(photo, mask, model: MorphableModel, settings: FitSettings) -> np.ndarray | None:

@@ -40,35 +40,48 @@ def draw_heads(
     covered: float = 0.3,
     strange: bool = False,
 ) -> Iterator[Head]:
-    """Draw `count` heads: identity, texture, expression, pose (yaw within max_yaw degrees), light, noise.
+    """Draw `count` heads, each as `draw_head` does."""
+    for index in range(count):
+        yield draw_head(model, index, seed=seed, max_yaw=max_yaw, covered=covered, strange=strange)
+
+
+def draw_head(
+    model: MorphableModel,
+    index: int,
+    *,
+    seed: int = 0,
+    max_yaw: float = 30.0,
+    covered: float = 0.3,
+    strange: bool = False,
+) -> Head:
+    """Draw a head: identity, texture, expression, pose (yaw within max_yaw degrees), light, noise.
 
     covered: share of the visible face region that the occluder hides. strange: neutral heads outside the span
     of the model (a smooth random displacement on top) under a perspective camera, to see what a fit
-    is worth on heads that no coefficients describe. Head i depends on (seed, i) only.
+    is worth on heads that no coefficients describe. The head depends on (seed, index) only.
     """
     in_face = face_vertices(model).float()
     white = Coefficients.neutral(1).lighting
-    for index in range(count):
-        rng = np.random.default_rng([seed, index])
-        coefficients = draw_coefficients(model, rng, max_yaw=max_yaw)
-        camera = Camera(coefficients.pose, PHOTO_SIZE)
-        if strange:
-            coefficients.expression.zero_()
-            focal_length = STRANGE_DISTANCE * float(coefficients.pose[0, 3])
-            camera = PerspectiveCamera(coefficients.pose, PHOTO_SIZE, focal_length)
-        vertices = model.shape(coefficients.identity, coefficients.expression)
-        if strange:
-            vertices = vertices + smooth_displacement(vertices, rng)
-        albedo = model.albedo(coefficients.texture)
-        rendering = render(vertices, model.faces, albedo, coefficients.lighting, camera, PHOTO_SIZE)
-        # The face region as a picture: white light on an albedo that is 1 inside.
-        region = render(vertices, model.faces, in_face[None, :, None].expand(1, -1, 3), white, camera, PHOTO_SIZE)
-        face = region.image[0, 0].numpy() > 0.5
-        image = rendering.image[0].permute(1, 2, 0).numpy()
-        clean = image + (1 - rendering.alpha[0, 0, :, :, None].numpy()) * _texture(rng, rng.uniform(1, 40))
-        mask = draw_mask(face, covered, rng)
-        occluded = np.where(mask[..., None], _texture(rng, rng.uniform(1, 20)), clean)
-        yield Head(_photograph(clean, rng), _photograph(occluded, rng), mask, vertices[0].numpy(), coefficients)
+    rng = np.random.default_rng([seed, index])
+    coefficients = draw_coefficients(model, rng, max_yaw=max_yaw)
+    camera = Camera(coefficients.pose, PHOTO_SIZE)
+    if strange:
+        coefficients.expression.zero_()
+        focal_length = STRANGE_DISTANCE * float(coefficients.pose[0, 3])
+        camera = PerspectiveCamera(coefficients.pose, PHOTO_SIZE, focal_length)
+    vertices = model.shape(coefficients.identity, coefficients.expression)
+    if strange:
+        vertices = vertices + smooth_displacement(vertices, rng)
+    albedo = model.albedo(coefficients.texture)
+    rendering = render(vertices, model.faces, albedo, coefficients.lighting, camera, PHOTO_SIZE)
+    # The face region as a picture: white light on an albedo that is 1 inside.
+    region = render(vertices, model.faces, in_face[None, :, None].expand(1, -1, 3), white, camera, PHOTO_SIZE)
+    face = region.image[0, 0].numpy() > 0.5
+    image = rendering.image[0].permute(1, 2, 0).numpy()
+    clean = image + (1 - rendering.alpha[0, 0, :, :, None].numpy()) * _texture(rng, rng.uniform(1, 40))
+    mask = draw_mask(face, covered, rng)
+    occluded = np.where(mask[..., None], _texture(rng, rng.uniform(1, 20)), clean)
+    return Head(_photograph(clean, rng), _photograph(occluded, rng), mask, vertices[0].numpy(), coefficients)
 
 
 def draw_coefficients(model: MorphableModel, rng: np.random.Generator, *, max_yaw: float) -> Coefficients:
