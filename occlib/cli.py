@@ -151,7 +151,7 @@ def _train_command(arguments: list[str]):
 
 
 def evaluate(
-    protocol: Positional[Literal["fitting", "photos", "parsing"]],
+    protocol: Positional[Literal["fitting", "photos", "world", "parsing"]],
     count: int | None = None,
     seed: int = 0,
     workers: Annotated[int | None, arg(help_behavior_hint="(default: one a core)")] = None,
@@ -159,10 +159,11 @@ def evaluate(
     """Repeat an evaluation and print its table.
 
     Args:
-        protocol: fitting: heads drawn from the model, their shape recovered from the image alone (100 heads take about
-            an hour on two cores). photos: landmarks of the fitted face against detected ones on real photos.
+        protocol: fitting: heads drawn from the model, their shape recovered from the image alone (100 heads take
+            about an hour on two cores). photos: landmarks of the fitted face against detected ones on real photos.
+            world: whether networks made for photos find the synthetic world's faces and know them apart.
             parsing: face masks and parse maps, on the world's test split and on real photos.
-        count: How many heads (100), photos (12) or samples (1000).
+        count: How many heads (100), photos (12), people (200) or samples (1000).
         seed: The same seed draws the same heads.
         workers: Processes to fit heads with; each needs about 1.5 GB.
     """
@@ -170,6 +171,10 @@ def evaluate(
         from occlib.evaluation.fitting import evaluate_fitting
 
         print(evaluate_fitting(count or 100, seed=seed, workers=workers or os.cpu_count()))
+    elif protocol == "world":
+        from occlib.evaluation.world import evaluate_world
+
+        print(evaluate_world(count or 200, seed=seed))
     elif protocol == "parsing":
         from occlib.evaluation.parsing import evaluate_parsing
 
@@ -183,16 +188,16 @@ def evaluate(
     return 0
 
 
-def bench(name: Positional[Literal["raster", "fit", "all"]] = "all") -> int:
+def bench(name: Positional[Literal["raster", "fit", "world", "all"]] = "all") -> int:
     """Measure how fast this machine is, ours against PyTorch3D in one run.
 
     Args:
-        name: raster: forward and backward of the rasteriser; fit: a step of the fit.
+        name: raster: forward and backward of the rasteriser; fit: a step of the fit; world: samples a second.
     """
     _check_pytorch3d()
     from occlib import bench as benches
 
-    for one in ("raster", "fit") if name == "all" else (name,):
+    for one in ("raster", "fit", "world") if name == "all" else (name,):
         print(getattr(benches, f"bench_{one}")())
     return 0
 

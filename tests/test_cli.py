@@ -103,11 +103,11 @@ def test_without_pytorch3d_there_is_no_bench(capsys, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "arguments, benches", [((), ["raster", "fit"]), (("raster",), ["raster"]), (("fit",), ["fit"])]
+    "arguments, benches", [((), ["raster", "fit", "world"]), (("raster",), ["raster"]), (("world",), ["world"])]
 )
 def test_bench_prints_what_was_asked_for(capsys, monkeypatch, arguments, benches):
-    monkeypatch.setattr("occlib.bench.bench_raster", lambda: "raster")
-    monkeypatch.setattr("occlib.bench.bench_fit", lambda: "fit")
+    for name in ("raster", "fit", "world"):
+        monkeypatch.setattr(f"occlib.bench.bench_{name}", lambda name=name: name)
     run("bench", *arguments)
     assert capsys.readouterr().out.split() == benches
 
@@ -119,6 +119,12 @@ def test_evaluate_prints_the_report(capsys, monkeypatch):
     monkeypatch.setattr("occlib.evaluation.fitting.evaluate_fitting", report)
     run("evaluate", "fitting", "--count", 3, "--seed", 4, "--workers", 5)
     assert capsys.readouterr().out == "3 4 5\n"
+
+
+def test_evaluate_world_prints_the_report(capsys, monkeypatch):
+    monkeypatch.setattr("occlib.evaluation.world.evaluate_world", lambda count, seed: f"{count} {seed}")
+    run("evaluate", "world", "--seed", 4)
+    assert capsys.readouterr().out == "200 4\n"
 
 
 def test_world_writes_the_samples_that_were_asked_for(tmp_path, capsys, monkeypatch):
