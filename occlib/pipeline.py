@@ -225,7 +225,8 @@ def find_occluder(
 
     occluder, start = None, points
     for part in parts(start):
-        seen = look_behind(aligned, start, part, model, looks=1, last=LANDMARKS_ONLY)
+        seen = _tracked(_painted_over(aligned, part), start)
+        seen = look_behind(aligned, seen, part, model, looks=1, last=LANDMARKS_ONLY)
         guess = fit(aligned, seen.to(aligned), model, mask=part, settings=LANDMARKS_ONLY)
         share = _explained_share(aligned, guess, part, model)
         if share < explained:
@@ -263,13 +264,12 @@ def look_behind(
 ) -> torch.Tensor:
     """Detect the landmarks (468, 2) of an aligned photo (1, 3, S, S) again, behind the mask (1, 1, S, S).
 
-    An occluder leads the detector astray, even on what is visible. So it is painted over, and then replaced
-    by the face that fits the visible rest; that picture is looked at, several times: each time it fits
-    better. last: how the face is fitted before the last look; landmarks alone are fast, and enough until then.
+    An occluder leads the detector astray, even on what is visible. So it is replaced by the face that fits
+    the visible rest, roughly, and that picture is looked at, several times: each time the face fits better.
+    last: how it is fitted before the last look; landmarks alone are fast, and enough until then.
     """
-    filled = _image(paint_over(_pixels(aligned), mask[0, 0].cpu().numpy() > 0.3), aligned.device)
+    filled = _painted_over(aligned, mask)
     hole = torch.nn.functional.max_pool2d(mask, 5, stride=1, padding=2)
-    points = _tracked(filled, points)
     for look in range(looks):
         settings = last if look == looks - 1 else LANDMARKS_ONLY
         guess = fit(aligned, points.to(aligned), model, mask=mask, settings=settings)
@@ -281,6 +281,11 @@ def look_behind(
 def _tracked(image: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
     """The landmarks (468, 2) that FaceMesh sees in (1, 3, S, S), near earlier ones."""
     return torch.from_numpy(track(_pixels(image), points.cpu().numpy())[0][:, :2])
+
+
+def _painted_over(aligned: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """`paint_over` for an aligned photo (1, 3, S, S) and a mask (1, 1, S, S)."""
+    return _image(paint_over(_pixels(aligned), mask[0, 0].cpu().numpy() > 0.3), aligned.device)
 
 
 @torch.no_grad()
