@@ -18,7 +18,17 @@ import numpy as np
 import torch
 
 from occlib.errors import MaskError
-from occlib.faces import DlibFeatures, Face, align_chip, face_transform, find_face, track, transform, warp
+from occlib.faces import (
+    DlibFeatures,
+    Face,
+    align_chip,
+    detect,
+    face_transform,
+    find_face,
+    track,
+    transform,
+    warp,
+)
 from occlib.files import whole_folder
 from occlib.images import Photo, load_mask, load_photo, save_image
 from occlib.meshfiles import bake_texture, write_glb, write_obj, write_ply
@@ -194,7 +204,7 @@ def reconstruct(
         result = fitted(None)
         hidden = found_occluder(result) if settings.robust else None
         if hidden is not None:  # better landmarks show it better
-            points = look_behind(aligned, points, hidden, model)
+            points = look_behind(aligned, found_anew(aligned, points, hidden), hidden, model)
             hidden = found_occluder(fit(aligned, points.to(device), model, settings=ROUGH))
     if hidden is not None:  # given or found: then on the same road
         points = look_behind(aligned, points, hidden, model)
@@ -237,8 +247,18 @@ def find_occluder(
     def overlap(part: torch.Tensor) -> float:
         return float((part * occluder).sum() / torch.maximum(part, occluder).sum())
 
+    points = found_anew(aligned, points, occluder)
     anew = max(parts(points), key=overlap, default=occluder)
     return (anew if overlap(anew) > 0.5 else occluder), points
+
+
+def found_anew(aligned: torch.Tensor, points: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """The landmarks (468, 2) of the face that is found when the mask (1, 1, S, S) is painted over; else `points`.
+
+    Landmarks that an occluder led far astray do not find back by themselves.
+    """
+    found = detect(_pixels(_painted_over(aligned, mask)))
+    return torch.from_numpy(found[0].points[:, :2]) if found else points
 
 
 @torch.no_grad()

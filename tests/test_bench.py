@@ -3,7 +3,8 @@ import pytest
 import torch
 import trimesh
 
-from occlib.bench import Report, _Step, closed_mesh
+from occlib.bench import Report, _sample_rate, _Step, closed_mesh
+from occlib.data import World
 from occlib.morphable import MorphableModel
 from occlib.rendering import rasterize
 
@@ -25,6 +26,13 @@ def test_a_step_taken_apart_is_the_step():
         assert all(seconds >= 0 for pair in parts.split().values() for seconds in pair)
     assert not torch.equal(whole.vector, _Step(model, rasterize).vector)
     torch.testing.assert_close(parts.vector, whole.vector)
+
+
+def test_a_rate_counts_the_samples_that_were_made(monkeypatch):
+    made = []
+    monkeypatch.setattr(World, "__getitem__", lambda self, index: made.append(index) or World.sample(self, index))
+    assert _sample_rate(World(size=32), 3, workers=0) > 0
+    assert made == [0, 1, 2]
 
 
 def test_report_is_a_table():

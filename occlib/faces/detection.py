@@ -20,7 +20,7 @@ _TURNED_SIDES = (128, 256, 512)  # and of turned copies
 _SMALLEST = 20  # pixels: smaller faces are not seen at a scale
 _ANGLES = np.radians([-20, 20, -45, 45, -90, 90, 180])  # small turns help covered faces too
 _LEAST_SCORE, _LEAST_TURNED_SCORE, _LEAST_PRESENCE = 0.5, 0.65, 0.6  # many turns, many chances of a fluke
-_SURE = 0.75  # score above which a face surely stands upright; one upside down may reach 0.7
+_SURE = 0.75  # score above which a face surely stands so; one upside down may reach 0.73
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,9 @@ def _detect_turned(photo: np.ndarray, angle: float) -> list[Detection]:
     turned, back = crop(photo, matrix, size), np.linalg.inv(matrix[:, :2])
     found: list[Detection] = []
     for side in _TURNED_SIDES:
-        points, sides, scores = _propose(turned, side, _LEAST_TURNED_SCORE)
+        # Photos lie on their side or stand on their head so rarely that it takes more to believe it.
+        least = _LEAST_TURNED_SCORE if abs(angle) < np.pi / 3 else _SURE
+        points, sides, scores = _propose(turned, side, least)
         points, sides = (points - matrix[:, 2]) @ back.T, sides * np.sqrt(np.linalg.det(back))
         found += _confirm(photo, points, sides, scores)
     return found

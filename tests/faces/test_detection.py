@@ -9,8 +9,10 @@ import pytest
 import skimage.data
 
 from occlib.errors import NoFaceError
+from occlib.evaluation.heads import draw_head
 from occlib.faces import detect, find_face, landmarks_68
 from occlib.faces.alignment import crop, square_transform
+from occlib.morphable import MorphableModel
 
 GOLDEN = Path(__file__).parent / "golden"
 EYES = [33, 263]  # FaceMesh's outer eye corners
@@ -135,3 +137,10 @@ def blotches(seed: int, cells: int) -> np.ndarray:
 def test_no_face_is_seen_where_there_is_none(nothing):
     with pytest.raises(NoFaceError, match="no face found"):
         find_face(nothing)
+
+
+def test_a_covered_face_is_not_taken_for_one_upside_down():
+    """Eyes and a forehead above a hidden mouth look a little like a mouth and a chin."""
+    head = draw_head(MorphableModel.load("open"), 14, seed=0)
+    assert detect(head.occluded) == []
+    assert len(detect(head.photo)) == 1

@@ -8,7 +8,7 @@ import torch
 from occlib.evaluation.heads import draw_head
 from occlib.faces import face_transform, find_face, transform, warp
 from occlib.morphable import MorphableModel
-from occlib.pipeline import ALIGNED_SIZE, find_occluder, reconstruct
+from occlib.pipeline import ALIGNED_SIZE, find_occluder, found_anew, reconstruct
 from occlib.reconstruction import colour_parts
 
 
@@ -75,3 +75,16 @@ def test_a_found_occluder_is_the_mask_of_the_reconstruction(model, head):
     shown = warp(shown, torch.from_numpy(face.crop)[None], ALIGNED_SIZE)
     assert not face.mask_given
     assert overlap(face.mask > 0.5, shown[0, 0].numpy() > 0.5, face.points) > 0.8
+
+
+def test_landmarks_led_far_astray_are_found_anew(head, model):
+    """With the occluder painted over, the detector does not depend on where it saw the face before."""
+    photo, points = aligned(head.photo)
+    hidden, disc = covered(photo, (128, 100), (40, 120, 200))
+    astray = torch.from_numpy(points) * 0.7 + torch.tensor([60.0, 90.0])
+    image = torch.from_numpy(hidden).permute(2, 0, 1)[None].float() / 255
+    mask = torch.from_numpy(disc)[None, None].float()
+    again = found_anew(image, astray, mask).numpy()
+    assert np.linalg.norm(again - points, axis=1).mean() < 8 < np.linalg.norm(astray.numpy() - points, axis=1).mean()
+    nothing = torch.full_like(image, 0.5)
+    assert torch.equal(found_anew(nothing, astray, mask), astray)
