@@ -31,18 +31,10 @@ class Head:
     coefficients: Coefficients
 
 
-def draw_heads(
-    model: MorphableModel,
-    count: int,
-    *,
-    seed: int = 0,
-    max_yaw: float = 30.0,
-    covered: float = 0.3,
-    strange: bool = False,
-) -> Iterator[Head]:
-    """Draw `count` heads, each as `draw_head` does."""
+def draw_heads(model: MorphableModel, count: int, **options) -> Iterator[Head]:
+    """Draw `count` heads, each as `draw_head` does with these options."""
     for index in range(count):
-        yield draw_head(model, index, seed=seed, max_yaw=max_yaw, covered=covered, strange=strange)
+        yield draw_head(model, index, **options)
 
 
 def draw_head(

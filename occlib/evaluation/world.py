@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy.stats import mannwhitneyu
 from tqdm import tqdm
 
 from occlib.data import World
@@ -31,9 +32,8 @@ class WorldReport:
     @property
     def auc(self) -> float:
         """Probability that two photos of one person are more alike than two of different people."""
-        order = np.searchsorted(np.sort(self.others), self.same, side="left")
-        ties = np.searchsorted(np.sort(self.others), self.same, side="right") - order
-        return float((order + ties / 2).mean() / len(self.others))
+        wins = mannwhitneyu(self.same, self.others).statistic  # ties count one half
+        return float(wins / (len(self.same) * len(self.others)))
 
     def __str__(self) -> str:
         lines = [
