@@ -123,6 +123,7 @@ def _train_command(arguments: list[str]):
         name: Annotated[Positional[Literal[tuple(PRESETS)]], arg(metavar="STAGE", help_behavior_hint="")],
         out: Annotated[Path, arg(metavar="DIR")],
         preset: Literal["small", "base"] = "small",
+        config: Path | None = None,
         stage: type(default.stage) = default.stage,
         training: Training = default.training,
         data: Data = default.data,
@@ -137,6 +138,7 @@ def _train_command(arguments: list[str]):
             out: Folder of the run; made when missing.
             preset: Defaults of all that follows. small: two CPU cores, at most two hours; base: the paper's
                 sizes, a GPU.
+            config: Weights that training wrote: all that follows is as it was when they were made.
         """
         logging.getLogger("occlib.training").setLevel(logging.INFO)
         first = int(os.environ.get("RANK", 0)) == 0  # of the processes that train together
@@ -148,6 +150,15 @@ def _train_command(arguments: list[str]):
         return 0
 
     return train
+
+
+def _with_configuration(arguments: list[str]) -> list[str]:
+    """The arguments of `train`, and before them those stored in the weights that --config names: the last
+    word on an option counts."""
+    from occlib.training.shipping import stored_options
+
+    named = re.search(r"--config[ =](\S+)", " ".join(arguments))
+    return [*arguments[:1], *(stored_options(named[1]) if named else []), *arguments[1:]]
 
 
 def evaluate(
@@ -221,6 +232,8 @@ def main(arguments: list[str] | None = None) -> None:
     commands = (reconstruct, world, training, evaluate, bench, doctor)
     commands = {command.__name__: command for command in commands}
     try:
+        if arguments[:1] == ["train"]:
+            arguments = _with_configuration(arguments)
         code = tyro.extras.subcommand_cli_from_dict(commands, prog="occlib", args=arguments)
     except OcclibError as error:
         _say_error(_one_line(error))

@@ -13,7 +13,9 @@ from torch import nn
 
 from occlib.errors import TrainingError
 from occlib.files import check_writable, remove_parts, whole_file
+from occlib.networks import load_weights
 from occlib.training.settings import FREE, Run
+from occlib.training.stage import Stage
 
 NAME = "checkpoint.pt"
 
@@ -57,7 +59,7 @@ def restore(state: State, run: Run, folder: Path) -> int:
     if not (folder / NAME).exists():
         return 0
     content = load(folder)
-    old, new = _flat(json.loads(content["run"])), _flat(run.as_json())
+    old, new = flat(json.loads(content["run"])), flat(run.as_json())
     differing = sorted(
         key for key in {*old, *new} if old.get(key) != new.get(key) and key.split(".")[-1] not in FREE
     )
@@ -74,6 +76,19 @@ def restore(state: State, run: Run, folder: Path) -> int:
     return content["step"]
 
 
+def start_from(stage: Stage, weights: Path) -> None:
+    """Give the networks that ship the weights that an earlier run shipped. Raises TrainingError when they have
+    other layers."""
+    values, _ = load_weights(weights)
+    for name in stage.shipped:
+        prefix = f"{name}." if len(stage.shipped) > 1 else ""  # see `shipping.ship`
+        own = {key.removeprefix(prefix): one for key, one in values.items() if key.startswith(prefix)}
+        try:
+            stage.networks[name].load_state_dict(own)
+        except RuntimeError as error:
+            raise TrainingError(f"{weights} fits another network: {str(error).splitlines()[1].strip()}") from error
+
+
 def load(folder: Path) -> dict:
     """The content of the checkpoint in `folder`. Nothing but tensors and plain values is unpickled."""
     try:
@@ -82,9 +97,9 @@ def load(folder: Path) -> dict:
         raise TrainingError(f"{folder / NAME} is no checkpoint of a run ({error})") from error
 
 
-def _flat(value: dict, prefix: str = "") -> dict:
+def flat(value: dict, prefix: str = "") -> dict:
     """{"a": {"b": 1}} -> {"a.b": 1}"""
-    flat = {}
+    values = {}
     for key, one in value.items():
-        flat |= _flat(one, f"{prefix}{key}.") if isinstance(one, dict) else {f"{prefix}{key}": one}
-    return flat
+        values |= flat(one, f"{prefix}{key}.") if isinstance(one, dict) else {f"{prefix}{key}": one}
+    return values

@@ -45,6 +45,8 @@ def train(run: Run, folder: str | os.PathLike, recorders: Sequence[Recorder] = (
     with torch.random.fork_rng():  # the caller's random numbers stay the caller's
         torch.manual_seed(settings.seed)
         stage = run.stage.build()
+        if settings.start:
+            checkpoints.start_from(stage, settings.start)
         stage.networks.to(accelerator.device).train()
         how = {"betas": settings.betas, "weight_decay": settings.weight_decay}
         optimizers = {player: torch.optim.AdamW(stage.parameters(player), **how) for player in stage.players}

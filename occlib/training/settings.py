@@ -27,7 +27,7 @@ class Data:
 class Training:
     """How the loop runs.
 
-    steps, batch: how many steps of how many images, over all processes. rate: AdamW's learning rate, reached
+    start: weights of an earlier run from which the networks that ship go on, with a new optimiser. steps, batch: how many steps of how many images, over all processes. rate: AdamW's learning rate, reached
     after `warmup` steps and brought to nothing along a cosine. betas, weight_decay: AdamW's. clip: largest
     norm of a player's gradient. ema: how much of the weights' running average stays at each step. seed: of
     initial weights, data order and augmentation. precision: "bf16" and "fp16" compute the forward pass in 16
@@ -35,6 +35,7 @@ class Training:
     device; workers, processes that prepare samples; save_every, steps between checkpoints; report_every.
     """
 
+    start: Path | None = None
     steps: int = 10_000
     batch: int = 16
     rate: float = 2e-3

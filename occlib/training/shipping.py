@@ -15,8 +15,10 @@ from pathlib import Path
 import torch
 
 from occlib import __version__
+from occlib.data.shards import MANIFEST
+from occlib.errors import TrainingError
 from occlib.files import whole_file
-from occlib.networks import save_weights
+from occlib.networks import load_weights, save_weights
 from occlib.training import checkpoints
 
 LIMITS = {
@@ -29,12 +31,27 @@ taken for occluders.""",
 
 def ship(folder: str | os.PathLike, weights: str | os.PathLike, *, int8: bool = False) -> dict:
     """Write the averaged networks of the run in `folder` to `weights` (safetensors), with a model card beside
-    it, and return the header: configuration, data seed, steps, images, time, hardware, metrics, commit."""
+    it, and return the header: configuration, data, steps, images, time, hardware, metrics, commit.
+
+    Of the folders that samples came from the configuration keeps the names only: where they lay is nobody's
+    business. data: what `occlib world` filled them with, or what it rendered on the fly. start: the header of the
+    weights that the run went on from, or None.
+    """
     content = checkpoints.load(Path(folder))
     run = json.loads(content["run"])
+    source = run["data"]["source"]
+    data = {"seed": run["data"]["seed"], "size": run["data"]["size"], "split": "train"}
+    if source and (Path(source) / MANIFEST).exists():
+        data |= json.loads((Path(source) / MANIFEST).read_text())
+    start = run["training"].get("start")
+    before = load_weights(start)[1] if start else None
+    for part, which in (("data", "source"), ("data", "validation"), ("training", "start")):
+        if run[part].get(which):
+            run[part][which] = Path(run[part][which]).name
     header = {
         "configuration": run,
-        "data_seed": run["data"]["seed"],
+        "data": data,
+        "start": before,
         "steps": content["step"],
         "images": content["step"] * run["training"]["batch"],
         "seconds": round(content["seconds"]),
@@ -55,49 +72,73 @@ def ship(folder: str | os.PathLike, weights: str | os.PathLike, *, int8: bool = 
     return header
 
 
-def card(name: str, header: dict, size: int) -> str:
-    """The model card, Markdown."""
-    run = header["configuration"]
+def card(name: str, header: dict, size: int, evaluation: str = "") -> str:
+    """The model card, Markdown. evaluation: what `occlib evaluate` printed, if it has been run."""
+    run, data = header["configuration"], header["data"]
+    stages = [header]
+    while stages[0].get("start"):
+        stages.insert(0, stages[0]["start"])
+    images, seconds = (sum(stage[key] for stage in stages) for key in ("images", "seconds"))
+    took, speed = timedelta(seconds=seconds), images / max(seconds, 1)
+    steps = ", then ".join(f"{s['steps']:,} of {s['configuration']['training']['batch']}" for s in stages)
     source = run["data"]["source"]
-    data = "rendered on the fly" if source is None else "rendered before by `occlib world`"
-    took = timedelta(seconds=header["seconds"])
+    world = f"the synthetic world, seed {data['seed']}, {data['size']} pixels"
+    made, commands = "rendered on the fly", []
+    if source:
+        made = f"{data.get('count', '?')} samples of the split {data['split']}, rendered before"
+        options = [f"--{key} {data[key]}" for key in ("count", "seed", "size", "split") if key in data]
+        commands.append(" ".join(["occlib world", *options, "--shards", f"--out {source}"]))
+    for number, stage in enumerate(stages[:-1], 1):
+        words = " ".join(_options(stage["configuration"]))
+        commands += [f"occlib train {name} {words} --out {number}"]
+        commands += [f"cp {number}/{name}.safetensors {stages[number]['configuration']['training']['start']}"]
+    commands.append(f"occlib train {name} --config {name}.safetensors --out DIR")
     metrics = "\n".join(f"| {metric} | {value:.3f} |" for metric, value in header["metrics"].items())
-    command = f"occlib train {name} " + " ".join(_options(run))
+    again = "\n".join(f"    {command}" for command in commands)
+    if evaluation:
+        lines = "\n".join(f"    {line}".rstrip() for line in evaluation.splitlines())
+        evaluation = f"\n## On the test split and on real photos (`occlib evaluate`)\n\n{lines}\n"
     return f"""# {name}
 
 | | |
 |---|---|
 | file | `{name}.safetensors`, {size / 2**20:.1f} MiB |
-| data | the synthetic world, seed {header["data_seed"]}, {data}: {header["images"]:,} images seen |
-| training | {header["steps"]:,} steps of {run["training"]["batch"]} images, {took} |
+| data | {world}; {made} |
+| training | {steps} images a step: {images:,} images in {took}, {speed:.1f} images/s |
 | hardware | {header["hardware"]} |
 | made by | occlib {header["occlib"]}, commit {header["commit"]} |
 
-## Metrics on the validation set ({run["training"]["validation_samples"]} samples, averaged weights)
+## On the validation set, as training ended ({run["training"]["validation_samples"]} samples, averaged weights)
 
 | metric | value |
 |---|---|
 {metrics}
-
-`occlib evaluate` prints those on the test split and on real photos.
-
+{evaluation}
 ## Limits
 
 {LIMITS.get(name, "Not written yet.")}
 
 ## Train it again
 
-    {command}
+{again}
+
+The configuration with all its values is in the header of the weights file.
 """
 
 
+def stored_options(weights: str | os.PathLike) -> list[str]:
+    """The options of `occlib train` that repeat the run which made these weights, every value named."""
+    _, header = load_weights(weights)
+    if "configuration" not in header:
+        raise TrainingError(f"{weights} doesn't say how it was trained")
+    return _options(header["configuration"])
+
+
 def _options(run: dict) -> list[str]:
-    """The command-line options of a run, every value named."""
     options = []
-    for key, value in checkpoints._flat(run).items():
-        if value is not None and key != "data.source" and key != "data.validation":
-            words = " ".join(map(str, value)) if isinstance(value, list) else str(value)
-            options.append(f"--{key.replace('_', '-')} {words}")
+    for key, value in checkpoints.flat(run).items():
+        if value is not None:
+            options += [f"--{key.replace('_', '-')}", *map(str, value if isinstance(value, list) else [value])]
     return options
 
 

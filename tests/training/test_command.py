@@ -1,9 +1,13 @@
 """occlib train: presets as defaults, every value by its name."""
 
+from pathlib import Path
+
 import pytest
 
 from occlib import cli, training
-from occlib.training import PRESETS
+from occlib.networks import save_weights
+from occlib.parsing.stage import ParserSettings
+from occlib.training import PRESETS, Data, Run, Training
 
 
 @pytest.fixture
@@ -33,6 +37,15 @@ def test_every_value_can_be_set(ran):
     )
     assert run.training.steps == 7 and run.stage.augmentation.swap == 0.1 and run.data.seed == 3
     assert run.stage.encoder == "plain"
+
+
+def test_a_stored_run_is_repeated_but_for_what_is_said(ran, tmp_path):
+    made = Run(ParserSettings(widths=(48, 32, 24, 16)), Training(steps=9, rate=1e-4), Data(Path("heads"), seed=5))
+    weights = tmp_path / "parser.safetensors"
+    save_weights(weights, {}, {"configuration": made.as_json()})
+    assert ran("--config", str(weights)) == (made, 0)
+    run, _ = ran("--config", str(weights), "--training.steps", "3", "--stage.widths", "8", "8", "8", "8")
+    assert run.training.steps == 3 and run.stage.widths == (8, 8, 8, 8) and run.training.rate == 1e-4
 
 
 def test_an_unknown_preset_is_refused(ran, capsys):

@@ -14,11 +14,12 @@ import torch
 
 from occlib.data import write_samples
 from occlib.errors import TrainingError
-from occlib.training import checkpoints, train
+from occlib.networks import load_weights
+from occlib.training import Run, checkpoints, ship, train
 from occlib.training.loop import average_gradients, learning_rate
 from occlib.training.settings import Training
 from tests.data.fake import FakeWorld
-from tests.training.fake import fake_run
+from tests.training.fake import FakeSettings, fake_run
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 
@@ -100,13 +101,28 @@ def test_a_run_in_two_parts_ends_in_the_same_weights(samples, tmp_path, monkeypa
     assert_same(weights(tmp_path / "parts")[0], weights(tmp_path / "whole")[0])
 
 
+def test_a_run_goes_on_from_shipped_weights(samples, tmp_path):
+    train(fake_run(samples, steps=4), tmp_path / "first")
+    ship(tmp_path / "first", tmp_path / "first.safetensors")
+    run = fake_run(samples, steps=1, rate=0.0, start=tmp_path / "first.safetensors")
+    first = load_weights(tmp_path / "first.safetensors")[0]
+    stage = train(run, tmp_path / "second")
+    for name, tensor in stage.networks["maker"].state_dict().items():
+        assert torch.allclose(tensor, first[name], atol=1e-6)
+    header = ship(tmp_path / "second", tmp_path / "second.safetensors")
+    assert header["start"]["steps"] == 4 and header["configuration"]["training"]["start"] == "first.safetensors"
+    other = Run(FakeSettings(width=8), run.training, run.data)
+    with pytest.raises(TrainingError, match="another network"):
+        train(other, tmp_path / "third")
+
+
 SCRIPT = """
 import sys, time
 from pathlib import Path
 import torch
 torch.set_num_threads(1)
 from occlib.training import train
-from tests.training.fake import fake_run
+from tests.training.fake import FakeSettings, fake_run
 
 class Slow:
     def scalars(self, step, steps, values):

@@ -3,9 +3,13 @@
 import logging
 
 import numpy as np
+import pytest
+import torch
 
+from occlib.errors import TrainingError
+from occlib.networks import save_weights
 from occlib.training.recording import LiveCurves, Log, TensorBoard
-from occlib.training.shipping import card
+from occlib.training.shipping import card, stored_options
 
 VALUES = {"rate": 0.1, "parser/mask": 0.5, "images per second": 8.25, "seconds left": 3725.4}
 PICTURE = np.zeros((8, 12, 3), np.uint8)
@@ -47,23 +51,53 @@ def test_curves_are_drawn_under_the_cell(monkeypatch):
     assert updates == [[1, 0], [1, 1], [1, 1, 0]]
 
 
-def test_a_model_card_says_what_the_run_was():
+def header(source):
     run = {
-        "stage": {"crop": 192},
+        "stage": {"crop": 192, "widths": [96, 64]},
         "training": {"batch": 16, "validation_samples": 200, "betas": [0.9, 0.99]},
-        "data": {"source": None, "validation": None, "seed": 7},
+        "data": {"source": source, "validation": None, "seed": 7},
     }
-    header = {"configuration": run, "data_seed": 7, "steps": 2500, "images": 40_000, "seconds": 3600}
-    header |= {"hardware": "CPU", "metrics": {"mask IoU": 0.91234}, "occlib": "0.1.0", "commit": "abc1234"}
-    text = card("parser", header, 6 * 2**20)
+    data = {"seed": 7, "size": 256, "split": "train"} | ({"count": 6000} if source else {})
+    known = {"configuration": run, "data": data, "steps": 2500, "images": 40_000, "seconds": 3600}
+    return known | {"hardware": "CPU", "metrics": {"mask IoU": 0.91234}, "occlib": "0.1.0", "commit": "abc1234"}
+
+
+def test_a_model_card_says_what_the_run_was():
+    text = card("parser", header(None), 6 * 2**20)
     for words in (
-        "40,000 images",
-        "1:00:00",
+        "2,500 of 16 images a step: 40,000 images in 1:00:00, 11.1 images/s",
         "6.0 MiB",
         "| mask IoU | 0.912 |",
         "commit abc1234",
         "rendered on the fly",
+        "no photo of a person",
+        "    occlib train parser --config parser.safetensors --out DIR",
     ):
         assert words in text
-    assert "occlib train parser --stage.crop 192 --training.batch 16" in text
-    assert "--training.betas 0.9 0.99 --data.seed 7" in text and "no photo of a person" in text
+    assert "On the test split" not in text
+
+
+def test_a_model_card_says_how_to_make_the_data_and_what_the_evaluation_found():
+    text = card("parser", header("heads"), 6 * 2**20, "hands  0.8\ncups   0.9")
+    assert "    occlib world --count 6000 --seed 7 --size 256 --split train --shards --out heads" in text
+    assert "    hands  0.8\n    cups   0.9\n" in text
+
+
+def test_a_model_card_counts_the_run_that_it_went_on_from():
+    last = header("heads") | {"start": header("heads")}
+    last["configuration"]["training"]["start"] = "first.safetensors"
+    text = card("parser", last, 6 * 2**20)
+    assert "2,500 of 16, then 2,500 of 16 images a step: 80,000 images in 2:00:00" in text
+    assert "occlib train parser --stage.crop 192 --stage.widths 96 64" in text
+    assert "    cp 1/parser.safetensors first.safetensors\n    occlib train parser --config" in text
+
+
+def test_weights_tell_the_options_that_made_them(tmp_path):
+    save_weights(tmp_path / "a.safetensors", {"x": torch.zeros(2)}, header("heads"))
+    assert stored_options(tmp_path / "a.safetensors") == [
+        "--data.seed", "7", "--data.source", "heads", "--stage.crop", "192", "--stage.widths", "96", "64",
+        "--training.batch", "16", "--training.betas", "0.9", "0.99", "--training.validation-samples", "200",
+    ]  # fmt: skip
+    save_weights(tmp_path / "b.safetensors", {"x": torch.zeros(2)}, {})
+    with pytest.raises(TrainingError, match="how it was trained"):
+        stored_options(tmp_path / "b.safetensors")
