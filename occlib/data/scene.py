@@ -189,10 +189,11 @@ def render_scene(surfaces: list[Surface], light: Light, camera: Pinhole, size: i
     lamp = _lamp(light, mesh, surfaces)
     quadric = light_quadric(torch.from_numpy(np.asarray(light.lighting, np.float64)[None]))[0].numpy()
     quadric = np.ascontiguousarray(np.broadcast_to(quadric, (3, 4, 4)))  # one for each colour, white or not
+    depths = _depths(canvas)
     stage = kernels.Stage(
         mesh, materials, person, intruder, layers, intruder_layers, lamp,
         maps=_shadow_maps(surfaces, spans, mesh, materials, lamp, canvas), quadric=quadric,
-        shine=np.zeros((len(mesh.vertices), 8), np.float32), depths=_depths(canvas), near=_around(intruder, side), side=side, focal=float(camera.focal * side),
+        shine=np.zeros((len(mesh.vertices), 8), np.float32), depths=depths, near=_around(depths[1]), side=side, focal=float(camera.focal * side),
     )  # fmt: skip
     shading.shade_hair(
         stage, np.zeros_like(mesh.normals), np.zeros((len(surfaces), 4)), np.zeros(len(mesh.vertices), bool)
@@ -200,9 +201,9 @@ def render_scene(surfaces: list[Surface], light: Light, camera: Pinhole, size: i
     images = [np.zeros((size, size, 3), np.float32) for _ in range(2)]
     images += [np.zeros((size, size), np.float32) for _ in range(4)]
     images += [np.zeros((size, size), np.uint8) for _ in range(2)]
-    pictures.resolve(stage, tuple(images), pictures.scratch(LAYERS))
+    pictures.resolve(stage, tuple(images), pictures.scratch(size, LAYERS))
     depth, normals = np.full((size, size), np.inf, np.float32), np.zeros((size, size, 3), np.float32)
-    pictures.head_geometry(size, mesh, head, pictures.empty_group(4), np.empty(4, np.int64), depth, normals)
+    pictures.head_geometry(size, mesh, head, pictures.empty_group(4), np.empty(4, np.int32), depth, normals)
     return SceneImage(*images, depth, normals)
 
 
@@ -225,12 +226,12 @@ _OWN = threading.local()
 def _cleared_canvas(side: int) -> Canvas:
     """This thread's canvas of side x side samples, empty again."""
     canvas = getattr(_OWN, "canvas", None)
-    if canvas is None or len(canvas.depths[0]) != side:
+    if canvas is None or 2 * len(canvas.depths[0]) != side:
         canvas = Canvas(
             *(kernels.empty_buffer(side) for _ in range(3)),
             *(kernels.empty_layers(side, LAYERS) for _ in range(2)),
             *(kernels.empty_buffer(SHADOW_MAP) for _ in range(2)),
-            np.zeros((2, side, side), np.float32),
+            np.zeros((2, side // 2, side // 2), np.float32),
         )
         _OWN.canvas = canvas
     for buffer in (canvas.person, canvas.intruder, canvas.head, canvas.lamp_person, canvas.lamp_intruder):
@@ -313,17 +314,18 @@ def _shrunk(picture: np.ndarray, texels: float) -> np.ndarray:
 
 
 def _depths(canvas: Canvas) -> np.ndarray:
-    """(2, side, side) float32 mm of the person and of occluders, 0 where nothing is."""
+    """(2, S, S) float32 mm of the person and of occluders in the first sample of each pixel, 0 where nothing is."""
     canvas.depths.fill(0)
+    side = 2 * len(canvas.depths[0])
     for depth, buffer in zip(canvas.depths, (canvas.person, canvas.intruder), strict=True):
-        nearest = buffer.nearest.reshape(depth.shape)
+        nearest = buffer.nearest.reshape(side, side)[::2, ::2]
         np.divide(1, nearest, out=depth, where=nearest > 0)
     return canvas.depths
 
 
-def _around(buffer: kernels.Buffer, side: int) -> np.ndarray:
+def _around(depth: np.ndarray) -> np.ndarray:
     """(4,) int64: left, right, top, bottom of what is drawn, and as far around it as `shading` looks for the sky."""
-    drawn, margin = buffer.seen.reshape(side, side) >= 0, side // 8 + 2
+    drawn, margin = depth > 0, len(depth) // 8 + 2
     spans = [np.flatnonzero(drawn.any(axis)) for axis in (0, 1)]
     if not len(spans[0]):
         return np.zeros(4, np.int64)
@@ -353,7 +355,7 @@ def _shadow_maps(surfaces, spans, view, materials, lamp, canvas) -> np.ndarray:
     """(3, H, H): the height of what the lamp sees first of the person, and of occluders, 0 where there is
     nothing; and what is 0 wherever no shadow of an occluder can fall."""
     mesh = view._replace(screen=np.zeros_like(view.screen), inverse=np.zeros_like(view.inverse))
-    view_side, maps = len(canvas.depths[0]), (canvas.lamp_person, canvas.lamp_intruder)
+    view_side, maps = 2 * len(canvas.depths[0]), (canvas.lamp_person, canvas.lamp_intruder)
     kernels.project_to_lamp(mesh.vertices, lamp, mesh.screen, mesh.inverse)
     for s, surface in enumerate(surfaces):
         if not surface.casts_shadow:

@@ -106,9 +106,9 @@ class Lamp(NamedTuple):
 class Stage(NamedTuple):
     """All that is known when the pictures are put together: `person`, `layers` are what is there without
     occluders, `intruder`, `intruder_layers` the occluders. maps (3, H, H): see `scene._shadow_maps`; quadric
-    (3, 4, 4): light from everywhere, by colour; shine (V, 8): light on hair; depths (2, side, side): mm of person
-    and intruder, 0 where nothing is; near (4,): samples from left to right and top to bottom that the intruder
-    may hide the sky from; side: samples along a picture's side; focal: in samples."""
+    (3, 4, 4): light from everywhere, by colour; shine (V, 8): light on hair; depths (2, S, S): mm of person and
+    intruder in the first sample of each pixel, 0 where nothing is; near (4,): pixels from left to right and top to
+    bottom that the intruder may hide the sky from; side: samples along a picture's side; focal: in samples."""
 
     mesh: Mesh
     materials: Materials
