@@ -57,7 +57,7 @@ def fractal(rng: np.random.Generator, side: int, cells: int, octaves: int = 4) -
     return total // 2
 
 
-def _mix(picture: np.ndarray, noise: np.ndarray, strength: float, tint=(1.0, 1.0, 1.0)) -> np.ndarray:
+def _mix(picture: np.ndarray, noise: np.ndarray, strength: float, tint=1.0) -> np.ndarray:
     change = noise[..., None] * (strength * np.asarray(tint))
     return np.clip(picture + np.rint(change), 0, 255).astype(np.uint8)
 

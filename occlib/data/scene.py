@@ -80,10 +80,14 @@ class Surface:
 
     def posed(self, rotation: np.ndarray, translation: np.ndarray) -> Surface:
         """The surface turned by `rotation` (3, 3), then moved by `translation` (3,)."""
-        rotation = np.asarray(rotation, np.float64)
-        vertices = np.rint((self.vertices @ rotation.T + translation) * GRID) / GRID
-        normals = None if self.normals is None else (self.normals @ rotation.T).astype(np.float32)
-        return replace(self, vertices=vertices.astype(np.float32), normals=normals)
+        rotation, translation = np.asarray(rotation, np.float64), np.asarray(translation, np.float64)
+        vertices = np.empty(self.vertices.shape, np.float32)
+        kernels.move(self.vertices, rotation, translation, GRID, vertices)
+        normals = None
+        if self.normals is not None:
+            normals = np.empty(self.normals.shape, np.float32)
+            kernels.turn(self.normals, rotation, normals)
+        return replace(self, vertices=vertices, normals=normals)
 
 
 @dataclass(frozen=True)
@@ -151,6 +155,10 @@ class SceneImage:
     normals: np.ndarray
 
 
+_POWERS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3), (3, 3))
+"""Where the factors of `kernels.Stage.sky` are in a symmetrical quadric."""
+
+
 def render_scene(surfaces: list[Surface], light: Light, camera: Pinhole, size: int) -> SceneImage:
     """Draw surfaces in camera space (see `Surface.posed`) with and without those that are occluders.
 
@@ -188,11 +196,12 @@ def render_scene(surfaces: list[Surface], light: Light, camera: Pinhole, size: i
 
     lamp = _lamp(light, mesh, surfaces)
     quadric = light_quadric(torch.from_numpy(np.asarray(light.lighting, np.float64)[None]))[0].numpy()
-    quadric = np.ascontiguousarray(np.broadcast_to(quadric, (3, 4, 4)))  # one for each colour, white or not
+    quadric = np.broadcast_to(quadric, (3, 4, 4)) * (2 - np.eye(4))  # one for each colour, white or not
+    sky = np.stack([quadric[:, i, j] for i, j in _POWERS], axis=1)
     depths = _depths(canvas)
     stage = kernels.Stage(
         mesh, materials, person, intruder, layers, intruder_layers, lamp,
-        maps=_shadow_maps(surfaces, spans, mesh, materials, lamp, canvas), quadric=quadric,
+        maps=_shadow_maps(surfaces, spans, mesh, materials, lamp, canvas), sky=sky,
         shine=np.zeros((len(mesh.vertices), 8), np.float32), depths=depths, near=_around(depths[1]), side=side, focal=float(camera.focal * side),
     )  # fmt: skip
     shading.shade_hair(
@@ -251,8 +260,8 @@ def _join(surfaces: list[Surface]) -> tuple[kernels.Mesh, list[tuple[int, int]]]
         normals=np.zeros((vertices, 3), np.float32),
         uv=np.zeros((vertices, 2), np.float32),
         color=np.ones((vertices, 4), np.float32),
-        screen=np.zeros((vertices, 2), np.int64),
-        inverse=np.zeros(vertices),
+        screen=np.zeros((vertices, 2), np.int32),
+        inverse=np.zeros(vertices, np.float32),
         faces=np.empty((faces, 3), np.int32),
         surface=np.empty(faces, np.uint8),
         label=np.empty(faces, np.uint8),
@@ -341,9 +350,9 @@ def _lamp(light: Light, mesh: kernels.Mesh, surfaces: list[Surface]) -> kernels.
     right /= np.sqrt(np.square(right).sum())
     axes = np.stack([right, np.cross(toward, right), toward])
     heads = [s.vertices for s in surfaces if s.is_head] or [mesh.vertices]
-    points = np.concatenate(heads).astype(np.float64)
-    places = [points[:, 0] * a[0] + points[:, 1] * a[1] + points[:, 2] * a[2] for a in axes]
-    low, high = np.array([p.min() for p in places]), np.array([p.max() for p in places])
+    low, high = np.full(3, np.inf), np.full(3, -np.inf)
+    for points in heads:
+        kernels.widen(points, axes, low, high)
     width = max(high[0] - low[0], high[1] - low[1]) + 2 * MARGIN
     middle = (low + high) / 2
     origin = np.array([middle[0] - width / 2, middle[1] + width / 2])

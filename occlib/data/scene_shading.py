@@ -24,8 +24,8 @@ from occlib.data.scene_kernels import (
     TRANSLUCENCY,
     UNIT,
     WIDTH,
+    color_at,
     plain_kernel,
-    sample,
     texel_place,
 )
 
@@ -170,20 +170,27 @@ def _open(depths, focal, point, radius, strength, turn):
         dy = (middle - row) * per_focal * depth - y
         dz = -depth - z
         along = dx * nx + dy * ny + dz * nz
+        if along <= 0.8:
+            continue
         square = dx * dx + dy * dy + dz * dz
         fade = 1 - square * limit
-        if along > 0.8 and fade > 0:
+        if fade > 0:
             hidden += fade * along / (square + 0.25 * radius * radius)
     return 1 / (1 + hidden * radius / taps * strength)
 
 
 @plain_kernel
-def _irradiance(quadric, c, x, y, z):
-    """What a white surface with this normal reflects of the light from everywhere (`light_quadric`)."""
-    m = quadric[c]
-    light = x * (m[0, 0] * x + 2 * (m[0, 1] * y + m[0, 2] * z + m[0, 3])) + m[3, 3]
-    light += y * (m[1, 1] * y + 2 * (m[1, 2] * z + m[1, 3])) + z * (m[2, 2] * z + 2 * m[2, 3])
-    return max(light, 0.0)
+def _powers(x, y, z):
+    """The products of a normal's coordinates whose sums are light from everywhere."""
+    return x * x, y * y, z * z, x * y, x * z, y * z, x, y, z
+
+
+@plain_kernel
+def _irradiance(sky, c, p):
+    """What a white surface reflects of the light from everywhere (`Stage.sky`); p: `_powers` of its normal."""
+    m = sky[c]
+    light = m[9] + m[0] * p[0] + m[1] * p[1] + m[2] * p[2] + m[3] * p[3] + m[4] * p[4]
+    return max(light + m[5] * p[5] + m[6] * p[6] + m[7] * p[7] + m[8] * p[8], 0.0)
 
 
 @plain_kernel
@@ -241,7 +248,7 @@ def shade_points(stage, points, count):
     flags, numbers, p, normals, uv, near = (
         materials.flags, materials.numbers, mesh.vertices, mesh.normals, mesh.uv, stage.near
     )  # fmt: skip
-    a, softness, texel, focal = lamp.axes, lamp.softness, lamp.texel, stage.focal / 2
+    a, focal = lamp.axes, stage.focal / 2
     lx, ly, lz = a[2, 0], a[2, 1], a[2, 2]
     for n in range(count):
         if points.kind[n] == STRAND:
@@ -277,10 +284,10 @@ def shade_points(stage, points, count):
         if smooth > -0.5 * through:
             lift = NORMAL_OFFSET + 2.5 * through * (1 - smooth)
             view = _lamp_view(lamp, x + lift * gx, y + lift * gy, z + lift * gz, gx, gy, gz)
-            seen = _visible(maps[0], view, softness, texel, taps)
+            seen = _visible(maps[0], view, lamp.softness, lamp.texel, taps)
             seen_too = seen
             if seen > 0 and not _beside(maps[2], view):
-                seen_too = min(seen, _visible(maps[1], view, softness, texel, taps))
+                seen_too = min(seen, _visible(maps[1], view, lamp.softness, lamp.texel, taps))
         point = px / (2 * UNIT), py / (2 * UNIT), x, y, z, gx, gy, gz
         sky = _open(stage.depths[0], focal, point, AO_RADIUS, 1.6, taps)
         sky_too = sky
@@ -295,7 +302,7 @@ def shade_points(stage, points, count):
         if lit > 0 and seen > 0:
             rough = numbers[s, ROUGHNESS]
             across = max((nx * hx + ny * hy + nz * hz) * shrink, 0.0)
-            wide_rough = min(rough + 0.25 * softness, 1.0)
+            wide_rough = min(rough + 0.25 * lamp.softness, 1.0)
             square = wide_rough * wide_rough
             spread = across * across * (square - 1) + 1
             k = 0.5 * rough
@@ -305,12 +312,11 @@ def shade_points(stage, points, count):
         rim = numbers[s, GLOSS] ** 3 * (1 - toward) ** 5
         textured, metal = flags[s, CHANNELS] > 0, flags[s, IS_METAL] != 0
         place = texel_place(u, v, max(flags[s, HEIGHT], 1), max(flags[s, WIDTH], 1))
+        texel = color_at(materials, s, place) if textured else (1.0, 1.0, 1.0)
         folded = points.kind[n] == OPAQUE or not flags[s, IS_GLASS]
-        light = points.light[n]
+        normal, mirroring, light = _powers(nx, ny, nz), _powers(mx, my, mz), points.light[n]
         for c in range(3):
-            albedo = b0 * mesh.color[i0, c] + b1 * mesh.color[i1, c] + b2 * mesh.color[i2, c]
-            if textured:
-                albedo *= sample(materials, s, place, c)
+            albedo = (b0 * mesh.color[i0, c] + b1 * mesh.color[i1, c] + b2 * mesh.color[i2, c]) * texel[c]
             albedo *= albedo
             mirror, body = numbers[s, REFLECTANCE], albedo
             if metal:
@@ -323,8 +329,8 @@ def shade_points(stage, points, count):
             wrapped = max((lit + depth) / (1 + depth), 0.0)
             wrapped *= (wrapped + depth) / (1 + depth) if depth > 0 else 1.0
             bleed = through * (0.55 if c == 0 else 0.12 if c == 1 else 0.0)
-            ambient = body * _irradiance(stage.quadric, c, nx, ny, nz)
-            mirrored = glance * _irradiance(stage.quadric, c, mx, my, mz)
+            ambient = body * _irradiance(stage.sky, c, normal)
+            mirrored = glance * _irradiance(stage.sky, c, mirroring)
             key = body * lamp.color[c] * wrapped
             for k in range(2):
                 free, opening = (seen_too, sky_too) if k else (seen, sky)
@@ -402,8 +408,9 @@ def shade_hair(stage, strands, middle, done):
             across *= across
             across *= across
             glint = across * across * max(lit + 0.2, 0.0)  # sine^32
+            powers = _powers(nx, ny, nz)
             for c in range(3):
-                sky = _irradiance(stage.quadric, c, nx, ny, nz) * 0.8
+                sky = _irradiance(stage.sky, c, powers) * 0.8
                 key = lamp.color[c] * wrapped * (0.4 + 0.6 * sine)
                 shine[i, c], shine[i, 3 + c] = sky + key * seen, sky + key * seen_too
             shine[i, 6], shine[i, 7] = glint * seen, glint * seen_too
@@ -423,12 +430,11 @@ def shade_strands(stage, points, count):
         u = b0 * mesh.uv[i0, 0] + b1 * mesh.uv[i1, 0] + b2 * mesh.uv[i2, 0]
         v = b0 * mesh.uv[i0, 1] + b1 * mesh.uv[i1, 1] + b2 * mesh.uv[i2, 1]
         place = texel_place(u, v, max(materials.flags[s, HEIGHT], 1), max(materials.flags[s, WIDTH], 1))
+        texel = color_at(materials, s, place) if materials.flags[s, CHANNELS] else (1.0, 1.0, 1.0)
         shine0 = b0 * shine[i0, 6] + b1 * shine[i1, 6] + b2 * shine[i2, 6]
         shine1 = b0 * shine[i0, 7] + b1 * shine[i1, 7] + b2 * shine[i2, 7]
         for c in range(3):
-            albedo = b0 * mesh.color[i0, c] + b1 * mesh.color[i1, c] + b2 * mesh.color[i2, c]
-            if materials.flags[s, CHANNELS]:
-                albedo *= sample(materials, s, place, c)
+            albedo = (b0 * mesh.color[i0, c] + b1 * mesh.color[i1, c] + b2 * mesh.color[i2, c]) * texel[c]
             albedo *= albedo
             glint = (0.5 * albedo + materials.numbers[s, REFLECTANCE]) * stage.lamp.color[c]
             clean = b0 * shine[i0, c] + b1 * shine[i1, c] + b2 * shine[i2, c]
