@@ -310,7 +310,5 @@ def head_geometry(size, mesh, head, group, member, depth, normals):
             x = b0 * n[i0, 0] + b1 * n[i1, 0] + b2 * n[i2, 0]
             y = b0 * n[i0, 1] + b1 * n[i1, 1] + b2 * n[i2, 1]
             z = b0 * n[i0, 2] + b1 * n[i1, 2] + b2 * n[i2, 2]
-            length = max(np.sqrt(x * x + y * y + z * z), 1e-9)
-            normals[row, column, 0] = x / length
-            normals[row, column, 1] = y / length
-            normals[row, column, 2] = z / length
+            scale = 1 / max(np.sqrt(x * x + y * y + z * z), 1e-9)
+            normals[row, column, 0], normals[row, column, 1], normals[row, column, 2] = x * scale, y * scale, z * scale
