@@ -132,11 +132,10 @@ def dress(torso: Torso, kind: str, rng: np.random.Generator) -> list[Surface]:
     wave = rng.uniform(0, 2 * np.pi, 2)
     start = (torso.first + 0.4) * np.ones(torso.columns) if kind == "turtleneck" else row
     edge_row = np.maximum(*(np.broadcast_to(x, torso.columns) for x in (edge[-1][0], start)))
-    for k, share in enumerate(np.linspace(0.02, 1, 22) ** 1.3):
-        down = share * (len(torso.grid) - 2 - edge_row)
-        angle = np.pi * torso.turns
-        folds = np.sin(5 * angle + wave[0] + 0.25 * k) + 0.6 * np.sin(9 * angle + wave[1] - 0.2 * k)
-        profile.append((edge_row + down, 3.0 + np.minimum(down / 12, 1) * (3.0 + 1.3 * folds)))
+    down = np.linspace(0.02, 1, 22)[:, None] ** 1.3 * (len(torso.grid) - 2 - edge_row)
+    angle, k = np.pi * torso.turns, np.arange(22)[:, None]
+    folds = np.sin(5 * angle + wave[0] + 0.25 * k) + 0.6 * np.sin(9 * angle + wave[1] - 0.2 * k)
+    profile.extend(zip(edge_row + down, 3.0 + np.minimum(down / 12, 1) * (3.0 + 1.3 * folds), strict=True))
     texture, color = cloth(rng)
     surfaces = [_sewn(torso, profile, None, texture, color)]
     if kind == "shirt":

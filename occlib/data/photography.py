@@ -366,16 +366,16 @@ def _print(clean, occluded, noise, tone, prints):
                 bits = noise[row, column, c]
                 total = (bits & 255) + ((bits >> 8) & 255) + ((bits >> 16) & 255) + (bits >> 24)
                 grain[c] = (np.float64(total) - 510) / 148
+            same = True
+            for c in range(3):
+                same &= clean[row, column, c] == occluded[row, column, c]
             for b in range(2):
-                light = (occluded if b else clean)[row, column]
-                if b and light[0] == clean[row, column, 0] and light[1] == clean[row, column, 1] and (
-                    light[2] == clean[row, column, 2]
-                ):
+                if b and same:
                     for c in range(3):
                         prints[1, row, column, c] = prints[0, row, column, c]
                     continue
                 for c in range(3):
-                    x = light[c] * dim
+                    x = (occluded[row, column, c] if b else clean[row, column, c]) * dim
                     x += (0.8 * grain[3] + 0.6 * grain[c]) * np.sqrt(read * read + shot * shot * x)
                     x = np.sqrt(max(x, 0.0))
                     if x > 0.8:  # highlights roll off towards white

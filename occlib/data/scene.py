@@ -189,7 +189,8 @@ def render_scene(surfaces: list[Surface], light: Light, camera: Pinhole, size: i
             kernels.copy_buffer(person, head)
         if surface.transparent:
             first, last = spans[s]
-            order = first + np.argsort(-mesh.inverse[mesh.faces[first:last]].max(1), kind="stable")
+            nearness = functools.reduce(np.maximum, mesh.inverse[mesh.faces[first:last].T])
+            order = first + np.argsort(-nearness, kind="stable")
             kernels.draw_transparent(
                 mesh, materials, s, order, side, person, intruder, layers, intruder_layers
             )
@@ -204,9 +205,10 @@ def render_scene(surfaces: list[Surface], light: Light, camera: Pinhole, size: i
     quadric = np.broadcast_to(quadric, (3, 4, 4)) * (2 - np.eye(4))  # one for each colour, white or not
     sky = np.stack([quadric[:, i, j] for i, j in _POWERS], axis=1)
     depths = _depths(canvas)
+    maps, reach = _shadow_maps(surfaces, spans, mesh, materials, lamp, canvas)
     stage = kernels.Stage(
         mesh, materials, person, intruder, layers, intruder_layers, lamp,
-        maps=_shadow_maps(surfaces, spans, mesh, materials, lamp, canvas), sky=sky,
+        maps=maps, reach=reach, sky=sky,
         shine=np.zeros((len(mesh.vertices), 8), np.float32), depths=depths, near=_around(depths[1]), side=side, focal=float(camera.focal * side),
     )  # fmt: skip
     shading.shade_hair(
@@ -379,9 +381,9 @@ def _lamp(light: Light, mesh: kernels.Mesh, surfaces: list[Surface]) -> kernels.
     return kernels.Lamp(axes, origin, width / SHADOW_MAP, low[2] - 500.0, float(light.softness), color)
 
 
-def _shadow_maps(surfaces, spans, view, materials, lamp, canvas) -> np.ndarray:
-    """(3, H, H): the height of what the lamp sees first of the person, and of occluders, 0 where there is
-    nothing; and what is 0 wherever no shadow of an occluder can fall."""
+def _shadow_maps(surfaces, spans, view, materials, lamp, canvas) -> tuple[tuple, np.ndarray]:
+    """Heights (H, H) of what the lamp sees first of the person, and of occluders, 0 where there is nothing; and
+    (H, H) uint8, 0 wherever no shadow of an occluder can fall."""
     mesh = view._replace(screen=np.zeros_like(view.screen), inverse=np.zeros_like(view.inverse))
     view_side, maps = 2 * len(canvas.depths[0]), (canvas.lamp_person, canvas.lamp_intruder)
     kernels.project_to_lamp(mesh.vertices, lamp, mesh.screen, mesh.inverse)
@@ -392,6 +394,6 @@ def _shadow_maps(surfaces, spans, view, materials, lamp, canvas) -> np.ndarray:
             kernels.draw_cutout(mesh, materials, s, *spans[s], SHADOW_MAP, view, view_side, canvas.person, maps)
         else:
             kernels.draw_opaque(mesh, *spans[s], surface.two_sided, SHADOW_MAP, maps[surface.occluder])
-    person, intruder = (buffer.nearest.reshape(SHADOW_MAP, SHADOW_MAP) for buffer in maps)
+    heights = tuple(buffer.nearest.reshape(SHADOW_MAP, SHADOW_MAP) for buffer in maps)
     spread = 2 * int(np.ceil(max(lamp.softness * shading.SEARCH / lamp.texel, 1.5))) + 3
-    return np.stack([person, intruder, cv2.dilate(intruder, np.ones((spread, spread), np.uint8))])
+    return heights, cv2.dilate((heights[1] > 0).astype(np.uint8), np.ones((spread, spread), np.uint8))

@@ -105,7 +105,8 @@ class Lamp(NamedTuple):
 
 class Stage(NamedTuple):
     """All that is known when the pictures are put together: `person`, `layers` are what is there without
-    occluders, `intruder`, `intruder_layers` the occluders. maps (3, H, H): see `scene._shadow_maps`; sky
+    occluders, `intruder`, `intruder_layers` the occluders. maps (H, H) twice, reach (H, H): see
+    `scene._shadow_maps`; sky
     (3, 10): light from everywhere by colour, how much of x^2, y^2, z^2, xy, xz, yz, x, y, z and 1 of the normal; shine (V, 8): light on hair; depths (2, S, S): mm of person and
     intruder in the first sample of each pixel, 0 where nothing is; near (4,): pixels from left to right and top to
     bottom that the intruder may hide the sky from; side: samples along a picture's side; focal: in samples."""
@@ -117,7 +118,8 @@ class Stage(NamedTuple):
     layers: Layers
     intruder_layers: Layers
     lamp: Lamp
-    maps: np.ndarray
+    maps: tuple[np.ndarray, np.ndarray]
+    reach: np.ndarray
     sky: np.ndarray
     shine: np.ndarray
     depths: np.ndarray

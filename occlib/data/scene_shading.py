@@ -286,7 +286,7 @@ def shade_points(stage, points, count):
             view = _lamp_view(lamp, x + lift * gx, y + lift * gy, z + lift * gz, gx, gy, gz)
             seen = _visible(maps[0], view, lamp.softness, lamp.texel, taps)
             seen_too = seen
-            if seen > 0 and not _beside(maps[2], view):
+            if seen > 0 and not _beside(stage.reach, view):
                 seen_too = min(seen, _visible(maps[1], view, lamp.softness, lamp.texel, taps))
         point = px / (2 * UNIT), py / (2 * UNIT), x, y, z, gx, gy, gz
         sky = _open(stage.depths[0], focal, point, AO_RADIUS, 1.6, taps)
@@ -393,7 +393,7 @@ def shade_hair(stage, strands, middle, done):
             view = _lamp_view(lamp, x + 4 * lx, y + 4 * ly, z + 4 * lz, lx, ly, lz)
             seen = 0.25 + 0.75 * _visible(maps[0], view, lamp.softness, lamp.texel, taps)
             seen_too = seen
-            if not _beside(maps[2], view):
+            if not _beside(stage.reach, view):
                 seen_too = min(seen, _visible(maps[1], view, lamp.softness, lamp.texel, taps))
             tx, ty, tz = strands[i, 0], strands[i, 1], strands[i, 2]
             length = max(np.sqrt(tx * tx + ty * ty + tz * tz), 1e-9)

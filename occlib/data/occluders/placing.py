@@ -94,14 +94,14 @@ def _raise_heights(screen, faces, keep, heights, nearest, widest):
         if not keep[faces[f, 0]]:
             continue
         a, b, c = screen[faces[f, 0]], screen[faces[f, 1]], screen[faces[f, 2]]
-        area = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
-        if area == 0:
-            continue
-        scale = 1 / area
         left, right = min(a[0], b[0], c[0]), max(a[0], b[0], c[0])
         if right - left > widest:
             continue
         first, last = max(int(np.ceil(left)), 0), min(int(np.floor(right)), columns - 1)
+        area = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+        if first > last or area == 0:  # most triangles of a head lie between two columns
+            continue
+        scale = 1 / area
         for row in range(
             max(int(np.ceil(min(a[1], b[1], c[1]))), 0),
             min(int(np.floor(max(a[1], b[1], c[1]))), rows - 1) + 1,
