@@ -64,7 +64,8 @@ class Torso:
 
 @kernel
 def _sweep(grid, normals, rows, offsets, columns, vertices):
-    """Points `offsets` mm above the grid at `rows`, both (rings, columns of the grid), into (rings * columns, 3)."""
+    """Points `offsets` mm above the grid at `rows`, both (rings, columns of the grid), into (rings * columns,
+    3)."""
     v = 0
     for ring in range(len(rows)):
         for column in columns:

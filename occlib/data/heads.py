@@ -163,7 +163,7 @@ class HeadModel:
 
 @kernel
 def _add_up(coefficients, basis, total):
-    """total (N,) float64 += coefficients (K,) @ basis (K, N) float32, which is half as much memory to read."""
+    """total (N,) float64 += coefficients (K,) @ basis (K, N) float32: half as much memory to read."""
     for k in range(len(coefficients)):
         weight = np.float64(coefficients[k])
         for i in range(len(total)):

@@ -190,7 +190,8 @@ def _frame(rng: np.random.Generator, angles: np.ndarray, landmarks: np.ndarray) 
 
 
 def _rotation(angles: np.ndarray) -> np.ndarray:
-    """R = R_z(roll) R_y(yaw) R_x(pitch), (3, 3), as `rendering.rotation_matrix` has it; a tenth of its time for one."""
+    """R = R_z(roll) R_y(yaw) R_x(pitch), (3, 3): `rendering.rotation_matrix` takes ten times as long for
+    one."""
     (a, b, c), (p, q, r) = np.cos(angles), np.sin(angles)
     about_x = np.array([[1, 0, 0], [0, a, -p], [0, p, a]])
     about_y = np.array([[b, 0, q], [0, 1, 0], [-q, 0, b]])
@@ -287,8 +288,8 @@ def _metered(clean: np.ndarray, parts: np.ndarray) -> float:
 
 @kernel
 def _expose(picture, alpha, background, fourth, gain, out):
-    """16-bit linear light (S, S, 4) of a picture over a background (S, S, 3) uint8, exposed; and a fourth channel,
-    0..1 -> 16 bits, at least 1 where it is more than 0."""
+    """16-bit linear light (S, S, 4) of a picture over a background (S, S, 3) uint8, exposed; and a fourth
+    channel, 0..1 -> 16 bits, at least 1 where it is more than 0."""
     for row in range(len(picture)):
         for column in range(len(picture)):
             rest = 1 - alpha[row, column]
@@ -311,8 +312,8 @@ def _explain(clean, occluded, mask, shadow, changed):
 
 @kernel
 def _join(clean, occluded, changed, mask, shadow, image):
-    """Copy the occluded photo into the image, which is a copy of the clean one, where it has `changed`; what then
-    differs although neither mask nor shadow say so is the shadow's."""
+    """Copy the occluded photo into the image, which is a copy of the clean one, where it has `changed`; what
+    then differs although neither mask nor shadow say so is the shadow's."""
     for row in range(len(image)):
         for column in range(len(image)):
             if not changed[row, column]:

@@ -209,7 +209,8 @@ def render_scene(surfaces: list[Surface], light: Light, camera: Pinhole, size: i
     stage = kernels.Stage(
         mesh, materials, person, intruder, layers, intruder_layers, lamp,
         maps=maps, reach=reach, sky=sky,
-        shine=np.zeros((len(mesh.vertices), 8), np.float32), depths=depths, near=_around(depths[1]), side=side, focal=float(camera.focal * side),
+        shine=np.zeros((len(mesh.vertices), 8), np.float32), depths=depths, near=_around(depths[1]),
+        side=side, focal=float(camera.focal * side),
     )  # fmt: skip
     shading.shade_hair(
         stage, np.zeros_like(mesh.normals), np.zeros((len(surfaces), 4)), np.zeros(len(mesh.vertices), bool)
@@ -243,8 +244,8 @@ _OWN = threading.local()
 def _keep_memory() -> None:
     """Let this process keep up to 64 MB that it freed, for the next scene.
 
-    By default glibc hands back to the system what a scene took, some 10 MB, and gets it page by page for the next
-    one: a seventh of the time. Other C libraries have no such setting.
+    By default glibc hands back to the system what a scene took, some 10 MB, and gets it page by page for the
+    next one: a seventh of the time. Other C libraries have no such setting.
     """
     with contextlib.suppress(OSError, AttributeError, TypeError):
         mallopt, trim_threshold, mmap_threshold = ctypes.CDLL(None).mallopt, -1, -3  # as in malloc.h
@@ -344,7 +345,8 @@ def _shrunk(picture: np.ndarray, texels: float) -> np.ndarray:
 
 
 def _depths(canvas: Canvas) -> np.ndarray:
-    """(2, S, S) float32 mm of the person and of occluders in the first sample of each pixel, 0 where nothing is."""
+    """(2, S, S) float32 mm of the person and of occluders in the first sample of each pixel, 0 where nothing
+    is."""
     canvas.depths.fill(0)
     side = 2 * len(canvas.depths[0])
     for depth, buffer in zip(canvas.depths, (canvas.person, canvas.intruder), strict=True):
@@ -382,8 +384,8 @@ def _lamp(light: Light, mesh: kernels.Mesh, surfaces: list[Surface]) -> kernels.
 
 
 def _shadow_maps(surfaces, spans, view, materials, lamp, canvas) -> tuple[tuple, np.ndarray]:
-    """Heights (H, H) of what the lamp sees first of the person, and of occluders, 0 where there is nothing; and
-    (H, H) uint8, 0 wherever no shadow of an occluder can fall."""
+    """Heights (H, H) of what the lamp sees first of the person, and of occluders, 0 where there is nothing;
+    and (H, H) uint8, 0 wherever no shadow of an occluder can fall."""
     mesh = view._replace(screen=np.zeros_like(view.screen), inverse=np.zeros_like(view.inverse))
     view_side, maps = 2 * len(canvas.depths[0]), (canvas.lamp_person, canvas.lamp_intruder)
     kernels.project_to_lamp(mesh.vertices, lamp, mesh.screen, mesh.inverse)

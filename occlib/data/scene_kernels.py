@@ -104,12 +104,15 @@ class Lamp(NamedTuple):
 
 
 class Stage(NamedTuple):
-    """All that is known when the pictures are put together: `person`, `layers` are what is there without
-    occluders, `intruder`, `intruder_layers` the occluders. maps (H, H) twice, reach (H, H): see
-    `scene._shadow_maps`; sky
-    (3, 10): light from everywhere by colour, how much of x^2, y^2, z^2, xy, xz, yz, x, y, z and 1 of the normal; shine (V, 8): light on hair; depths (2, S, S): mm of person and
-    intruder in the first sample of each pixel, 0 where nothing is; near (4,): pixels from left to right and top to
-    bottom that the intruder may hide the sky from; side: samples along a picture's side; focal: in samples."""
+    """All that is known when the pictures are put together.
+
+    `person`, `layers` are what is there without occluders, `intruder`, `intruder_layers` the occluders. maps,
+    twice (H, H), and reach (H, H): see `scene._shadow_maps`. sky (3, 10): light from everywhere by colour,
+    how much of x^2, y^2, z^2, xy, xz, yz, x, y, z and 1 of the normal. shine (V, 8): light on hair. depths
+    (2, S, S): mm of person and intruder in the first sample of each pixel, 0 where nothing is. near (4,):
+    pixels from left to right and top to bottom that the intruder may hide the sky from. side: samples along a
+    picture's side. focal: in samples.
+    """
 
     mesh: Mesh
     materials: Materials
@@ -298,10 +301,12 @@ def texel_place(u, v, height, width):
 
 @plain_kernel
 def _corners(materials, s, place):
-    """Where the four texels around a place (`texel_place`) are among all texels, and how much each counts / 255."""
+    """Where the four texels around a place (`texel_place`) are among all texels, and how much each counts /
+    255."""
     flags, (left, right, top, bottom, x, y) = materials.flags, place
     width, step, first = flags[s, WIDTH], flags[s, CHANNELS], flags[s, TEXTURE]
-    top, bottom, left, right = first + top * width * step, first + bottom * width * step, left * step, right * step
+    top, bottom = first + top * width * step, first + bottom * width * step
+    left, right = left * step, right * step
     lower, upper = y / 255, (1 - y) / 255
     weights = upper * (1 - x), upper * x, lower * (1 - x), lower * x
     return (top + left, top + right, bottom + left, bottom + right), weights

@@ -14,10 +14,11 @@ NOTHING, PLAIN, MIXED = range(3)
 
 
 class Row(NamedTuple):
-    """What is seen in a row of S pixels, in four samples each and up to K layers. Of the person and of occluders:
+    """What is seen in a row of S pixels, in four samples each and up to K layers. Of the person and of
+    occluders:
 
-    opaque (S, 2, 4): what the z-buffers show, a place in `Points` or -1; layers (S, 2, 4, K): what the k-buffers
-    show, and layer_count (S, 2, 4) how much of it matters. kind (S,): NOTHING, PLAIN or MIXED.
+    opaque (S, 2, 4): what the z-buffers show, a place in `Points` or -1; layers (S, 2, 4, K): what the
+    k-buffers show, and layer_count (S, 2, 4) how much of it matters. kind (S,): NOTHING, PLAIN or MIXED.
     """
 
     opaque: np.ndarray
@@ -47,8 +48,8 @@ def resolve(stage, images, scratch):
     """Light what the buffers hold and put the pictures together, row by row, into `images`.
 
     Opaque samples of a pixel that lie on one surface, at nearly one depth, are lit once, in their middle; so
-    are those of a transparent face. Rows, because passing a stage to a function takes as long as lighting a point.
-    scratch: see `scratch`.
+    are those of a transparent face. By rows, because handing a stage, some 300 numbers, to a function takes
+    as long as lighting a point. scratch: see `scratch`.
     """
     row, points, group, total, votes = scratch
     for y in range(stage.side // 2):
@@ -61,7 +62,7 @@ def resolve(stage, images, scratch):
 
 @plain_kernel
 def _list_points(stage, y, row, points, group):
-    """Find what is seen in the pixels of row y, into `row`, and the points to be lit; returns how many there are."""
+    """Find what is seen in the pixels of row y, into `row`, and the points to be lit; returns how many."""
     person, intruder, side = stage.person, stage.intruder, stage.side
     surface, flags = stage.mesh.surface, stage.materials.flags
     ours, theirs, our_layers, their_layers = (
@@ -149,7 +150,9 @@ def _mix(stage, y, row, points, images, total, votes):
                 same &= opaque[0, s] < 0 or points.same[opaque[0, s]]
                 for k in range(layer_count[0, s]):
                     same &= points.same[layers[0, s, k]]
-            clean_alpha[y, x] = _blend_clean(stage, i0, opaque[0], layers[0], layer_count[0], light, total, votes[0])
+            clean_alpha[y, x] = _blend_clean(
+                stage, i0, opaque[0], layers[0], layer_count[0], light, total, votes[0]
+            )
             if same:
                 occluded_alpha[y, x] = clean_alpha[y, x]
                 for c in range(3):
@@ -157,7 +160,9 @@ def _mix(stage, y, row, points, images, total, votes):
                 for k in range(7):
                     votes[1, k] = votes[0, k]
             else:
-                occluded_alpha[y, x] = _blend_occluded(stage, i0, opaque, layers, layer_count, light, total, votes[1])
+                occluded_alpha[y, x] = _blend_occluded(
+                    stage, i0, opaque, layers, layer_count, light, total, votes[1]
+                )
         darker, before = 0.0, 0.0
         changed = False
         for c in range(3):
@@ -219,12 +224,12 @@ def _group(surface, buffer, row, column, side, first, group, member):
 
 @plain_kernel
 def _blend_clean(stage, i0, opaque, layers, layer_count, light, total, votes):
-    """Add what is seen without occluders in the pixel whose first sample is i0 to total[:6], front to back; returns
-    how much of it is not background.
+    """Add what is seen without occluders in the pixel whose first sample is i0 to total[:6], front to back;
+    returns how much of it is not background.
 
     opaque (4,), layers (4, K), layer_count (4,): of the person, as in `Row`; light: of the points.
     """
-    alphas, faces, label, ours, side = stage.layers.alpha, stage.layers.seen, stage.mesh.label, stage.person.seen, stage.side
+    alphas, faces, label, side = stage.layers.alpha, stage.layers.seen, stage.mesh.label, stage.side
     rest = 0.0
     for s in range(4):
         i, left, vote = i0 + (s // 2) * side + s % 2, 0.25, 0.25
@@ -239,7 +244,7 @@ def _blend_clean(stage, i0, opaque, layers, layer_count, light, total, votes):
         if opaque[s] >= 0:
             for c in range(6):
                 total[c] += left * light[opaque[s], c]
-            votes[label[ours[i]]] += vote
+            votes[label[stage.person.seen[i]]] += vote
         else:
             votes[0] += vote
             rest += left
@@ -248,8 +253,8 @@ def _blend_clean(stage, i0, opaque, layers, layer_count, light, total, votes):
 
 @plain_kernel
 def _blend_occluded(stage, i0, opaque, layers, layer_count, light, total, votes):
-    """As `_blend_clean` with occluders, to total[6:]: the nearer layer of both stacks next, down to the opaque
-    occluder or, where there is none, to the person."""
+    """As `_blend_clean` with occluders, to total[6:]: the nearer layer of both stacks next, down to the
+    opaque occluder or, where there is none, to the person. opaque, layers, layer_count: of both."""
     ours, theirs, label, side = stage.layers, stage.intruder_layers, stage.mesh.label, stage.side
     rest = 0.0
     for s in range(4):
@@ -311,4 +316,6 @@ def head_geometry(size, mesh, head, group, member, depth, normals):
             y = b0 * n[i0, 1] + b1 * n[i1, 1] + b2 * n[i2, 1]
             z = b0 * n[i0, 2] + b1 * n[i1, 2] + b2 * n[i2, 2]
             scale = 1 / max(np.sqrt(x * x + y * y + z * z), 1e-9)
-            normals[row, column, 0], normals[row, column, 1], normals[row, column, 2] = x * scale, y * scale, z * scale
+            normals[row, column, 0] = x * scale
+            normals[row, column, 1] = y * scale
+            normals[row, column, 2] = z * scale

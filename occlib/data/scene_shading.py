@@ -63,11 +63,11 @@ OPAQUE, STRAND, VEIL = range(3)
 
 
 class Points(NamedTuple):
-    """Points (N,) that are lit: their face, where on the screen they are in UNITs, in which column of the pictures,
-    and their kind.
+    """Points (N,) that are lit: their face, where on the screen they are in UNITs, in which column of the
+    pictures, and their kind.
 
-    light (N, 12) is [0:3] clean, [3:6] in the occluder's shadow too, [6:9] and [9:12] what of each is mirrored by
-    glass and so seen however transparent it is; same (N,): whether the occluder changes nothing about it.
+    light (N, 12) is [0:3] clean, [3:6] in the occluder's shadow too, [6:9] and [9:12] what of each is
+    mirrored by glass and so seen however transparent it is; same (N,): whether the occluder changes nothing about it.
     """
 
     face: np.ndarray
@@ -151,8 +151,8 @@ def _open(depths, focal, point, radius, strength, turn):
 
     A tap hides the more the steeper it stands over the surface and the nearer it is, up to twice the radius
     (after M. McGuire et al., "The Alchemy screen-space ambient obscurance algorithm", 2011). depths: mm, of
-    the first sample of each pixel (S, S), 0 where nothing is; focal in pixels; point: its place on the screen in
-    pixels, then position and normal in camera space.
+    the first sample of each pixel (S, S), 0 where nothing is; focal in pixels; point: its place on the screen
+    in pixels, then position and normal in camera space.
     """
     px, py, x, y, z, nx, ny, nz = point
     size = len(depths)
@@ -187,7 +187,8 @@ def _powers(x, y, z):
 
 @plain_kernel
 def _irradiance(sky, c, p):
-    """What a white surface reflects of the light from everywhere (`Stage.sky`); p: `_powers` of its normal."""
+    """What a white surface reflects of the light from everywhere (`Stage.sky`); p: `_powers` of its
+    normal."""
     m = sky[c]
     light = m[9] + m[0] * p[0] + m[1] * p[1] + m[2] * p[2] + m[3] * p[3] + m[4] * p[4]
     return max(light + m[5] * p[5] + m[6] * p[6] + m[7] * p[7] + m[8] * p[8], 0.0)
@@ -295,7 +296,8 @@ def shade_points(stage, points, count):
             sky_too *= _open(stage.depths[1], focal, point, CONTACT_RADIUS, 2.4, taps)
         same = seen == seen_too and sky == sky_too
 
-        # GGX highlight of the lamp; Schlick's Fresnel term; the mirrored sky is as blurred as the diffuse one.
+        # GGX highlight of the lamp; Schlick's Fresnel term; the mirrored sky is as blurred as the diffuse
+        # one.
         hx, hy, hz = lx + vx, ly + vy, lz + vz
         shrink = 1 / max(np.sqrt(hx * hx + hy * hy + hz * hz), 1e-9)
         highlight = 0.0
@@ -335,7 +337,8 @@ def shade_points(stage, points, count):
             for k in range(2):
                 free, opening = (seen_too, sky_too) if k else (seen, sky)
                 soft = free + bleed * free * (1 - free)
-                glow = opening + opening * (1 - opening) * 0.6 * body  # light that comes back from its neighbours
+                # The sky, and light that comes back from what hides it.
+                glow = opening + opening * (1 - opening) * 0.6 * body
                 scattered, bounced = ambient * glow + key * soft, mirrored * opening * opening + glint * free
                 light[3 * k + c] = scattered + bounced if folded else scattered
                 light[6 + 3 * k + c] = 0.0 if folded else bounced

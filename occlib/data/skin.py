@@ -69,7 +69,8 @@ def _stacked(kind: str, *names: str) -> np.ndarray:
 
 @functools.cache
 def _marks() -> np.ndarray:
-    """(h, w) uint16: where there can be more than pores and blotches; bits of wrinkles, beards, freckles, lips."""
+    """(h, w) uint16: where there can be more than pores and blotches; bits of wrinkles, beards, freckles,
+    lips."""
     maps = props.skin_maps()
     kinds = [*_stacked("wrinkles", *WRINKLES), *_stacked("beard", *BEARDS), maps["freckles"], maps["lips"]]
     return sum((kind > 0).astype(np.uint16) << bit for bit, kind in enumerate(kinds)).astype(np.uint16)
@@ -93,7 +94,8 @@ def _paint(
     height, width = freckles.shape
     side, last = tiles.shape[1], tiles.shape[1] - 1  # a power of two
     spots, blotches, pores = amounts[0] / 255, amounts[1] / 128, amounts[2] / 128
-    # What this person's skin has at all: most texels show only pores and blotches, which repeat with their tile.
+    # What this person's skin has at all: most texels show only pores and blotches, which repeat with their
+    # tile.
     creased, bearded = 0, 0
     for k in range(len(creases)):
         creased |= int(creases[k] > 0) << k

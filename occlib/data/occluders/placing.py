@@ -58,8 +58,8 @@ class HeightMap:
 
     def place(self, points: np.ndarray) -> np.ndarray:
         """(V, 3): column and row on the map, texel centres at whole numbers, and height in mm."""
-        placed = np.empty((len(points), 3))
-        _place(points, self.axes, self.centre, self.side / self.width, self.distance, self.side / 2 - 0.5, placed)
+        placed, scale = np.empty((len(points), 3)), self.side / self.width
+        _place(points, self.axes, self.centre, scale, self.distance, self.side / 2 - 0.5, placed)
         return placed
 
     def gaps(self, points: np.ndarray) -> np.ndarray:
@@ -78,7 +78,8 @@ def _place(points, axes, centre, scale, distance, middle, placed):
         right = axes[0, 0] * x + axes[0, 1] * y + axes[0, 2] * z
         up = axes[1, 0] * x + axes[1, 1] * y + axes[1, 2] * z
         height = axes[2, 0] * x + axes[2, 1] * y + axes[2, 2] * z
-        # What stands nearer looks larger: d / (d - z); at a tenth of the distance it fills the picture anyway.
+        # What stands nearer looks larger: d / (d - z); at a tenth of the distance it fills the picture
+        # anyway.
         larger = scale / max(1 - height / distance, 0.1)
         placed[v, 0] = np.rint((middle + right * larger) * GRID) / GRID
         placed[v, 1] = np.rint((middle - up * larger) * GRID) / GRID
