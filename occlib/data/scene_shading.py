@@ -67,7 +67,8 @@ class Points(NamedTuple):
     pictures, and their kind.
 
     light (N, 12) is [0:3] clean, [3:6] in the occluder's shadow too, [6:9] and [9:12] what of each is
-    mirrored by glass and so seen however transparent it is; same (N,): whether the occluder changes nothing about it.
+    mirrored by glass and so seen however transparent it is; same (N,): whether the occluder changes nothing
+    about it.
     """
 
     face: np.ndarray
