@@ -13,6 +13,7 @@ import numpy as np
 from occlib.data import props
 from occlib.data.heads import HeadGeometry, head_model
 from occlib.data.scene import Surface
+from occlib.rendering.kernels import kernel
 
 GARMENTS = ("crew", "v-neck", "shirt", "turtleneck", "hoodie", "wide")
 TILE = 64
@@ -53,17 +54,29 @@ class Torso:
         numbers or one a column each; of all columns, closed, or of some neighbouring ones."""
         closed = columns is None
         columns = np.arange(self.columns) if closed else columns
-        rows, offsets = (
-            np.stack([np.broadcast_to(x, self.columns)[columns] for x in part])
-            for part in zip(*profile, strict=True)
-        )
-        rows = np.clip(rows, 0, len(self.grid) - 1.001)
-        at = rows.astype(np.int64)
-        part = (rows - at)[..., None]
-        point = (1 - part) * self.grid[at, columns] + part * self.grid[at + 1, columns]
-        normal = (1 - part) * self.normals[at, columns] + part * self.normals[at + 1, columns]
-        vertices = point + offsets[..., None] * normal
-        return vertices.reshape(-1, 3), _grid_faces(len(rows), len(columns), closed)
+        rows, offsets = np.empty((2, len(profile), self.columns))
+        for ring, (row, offset) in enumerate(profile):
+            rows[ring], offsets[ring] = row, offset
+        vertices = np.empty((len(profile) * len(columns), 3))
+        _sweep(self.grid, self.normals, rows, offsets, columns, vertices)
+        return vertices, _grid_faces(len(profile), len(columns), closed)
+
+
+@kernel
+def _sweep(grid, normals, rows, offsets, columns, vertices):
+    """Points `offsets` mm above the grid at `rows`, both (rings, columns of the grid), into (rings * columns,
+    3)."""
+    v = 0
+    for ring in range(len(rows)):
+        for column in columns:
+            row = min(max(rows[ring, column], 0.0), len(grid) - 1.001)
+            at = int(row)
+            part = row - at
+            for c in range(3):
+                point = (1 - part) * grid[at, column, c] + part * grid[at + 1, column, c]
+                normal = (1 - part) * normals[at, column, c] + part * normals[at + 1, column, c]
+                vertices[v, c] = point + offsets[ring, column] * normal
+            v += 1
 
 
 @functools.cache
@@ -120,11 +133,10 @@ def dress(torso: Torso, kind: str, rng: np.random.Generator) -> list[Surface]:
     wave = rng.uniform(0, 2 * np.pi, 2)
     start = (torso.first + 0.4) * np.ones(torso.columns) if kind == "turtleneck" else row
     edge_row = np.maximum(*(np.broadcast_to(x, torso.columns) for x in (edge[-1][0], start)))
-    for k, share in enumerate(np.linspace(0.02, 1, 22) ** 1.3):
-        down = share * (len(torso.grid) - 2 - edge_row)
-        angle = np.pi * torso.turns
-        folds = np.sin(5 * angle + wave[0] + 0.25 * k) + 0.6 * np.sin(9 * angle + wave[1] - 0.2 * k)
-        profile.append((edge_row + down, 3.0 + np.minimum(down / 12, 1) * (3.0 + 1.3 * folds)))
+    down = np.linspace(0.02, 1, 22)[:, None] ** 1.3 * (len(torso.grid) - 2 - edge_row)
+    angle, k = np.pi * torso.turns, np.arange(22)[:, None]
+    folds = np.sin(5 * angle + wave[0] + 0.25 * k) + 0.6 * np.sin(9 * angle + wave[1] - 0.2 * k)
+    profile.extend(zip(edge_row + down, 3.0 + np.minimum(down / 12, 1) * (3.0 + 1.3 * folds), strict=True))
     texture, color = cloth(rng)
     surfaces = [_sewn(torso, profile, None, texture, color)]
     if kind == "shirt":

@@ -16,6 +16,7 @@ from occlib.data.scene import GRID
 from occlib.data.scene_kernels import smooth_normals
 from occlib.morphable.model import OPEN_RECIPE
 from occlib.morphable.readers import REGION_NAMES, read_face_model
+from occlib.rendering.kernels import kernel
 
 SKIN, BROWS, EYES, NOSE, LIPS = 1, 2, 3, 4, 5
 """Parse labels, positions in `sample.PARTS`."""
@@ -50,25 +51,29 @@ class HeadModel:
         self.arrays = arrays
         self.faces = arrays.faces.astype(np.int32)
         self.mean = arrays.shape_mean.astype(np.float64)
-        self.identity = arrays.identity_basis.astype(np.float64)
-        self.expression = arrays.expression_basis.astype(np.float64)
+        self.identity = arrays.identity_basis.astype(np.float32)
+        self.expression = arrays.expression_basis.astype(np.float32)
         self.albedo_mean = arrays.albedo_mean.astype(np.float64)
-        self.albedo_basis = arrays.albedo_basis.astype(np.float64)
+        self.albedo_basis = arrays.albedo_basis.astype(np.float32)
         self.subdivision = arrays.subdivision.astype(np.float64)
         self.mean_vertices = self.subdivision @ self.mean
         self.parts = _parts(self.faces, arrays.regions, self.mean_vertices)
 
     def shape(self, identity: np.ndarray, expression: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Anchors (160, 3) of the neutral head and vertices (V, 3) float32 of the head, Eq. 9."""
-        neutral = self.mean.ravel() + identity.astype(np.float64) @ self.identity
-        coarse = neutral + expression.astype(np.float64) @ self.expression
+        neutral = self.mean.flatten()
+        _add_up(identity, self.identity, neutral)
+        coarse = neutral.copy()
+        _add_up(expression, self.expression, coarse)
         vertices = np.rint(GRID * (self.subdivision @ coarse.reshape(-1, 3))) / GRID
         anchors = np.rint(GRID * neutral.reshape(-1, 3)[props.anchor_vertices()]) / GRID
         return anchors, vertices.astype(np.float32)
 
     def albedo(self, texture: np.ndarray) -> np.ndarray:
         """(V, 3) float32 sRGB in [0.02, 1], Eq. 9."""
-        change = self.subdivision @ (texture.astype(np.float64) @ self.albedo_basis).reshape(-1, 3)
+        change = np.zeros(self.albedo_basis.shape[1])
+        _add_up(texture, self.albedo_basis, change)
+        change = self.subdivision @ change.reshape(-1, 3)
         return (np.rint(4096 * (self.albedo_mean + change)).clip(82, 4096) / 4096).astype(np.float32)
 
     def geometry(self, identity: np.ndarray, expression: np.ndarray, albedo: np.ndarray) -> HeadGeometry:
@@ -154,6 +159,15 @@ class HeadModel:
             field = smooth_field(self.faces, chosen, rounds)[:, None]
             patch = patch.cut(patch.at(field)[:, 0], label, over=(0, SKIN, NOSE))
         return patch
+
+
+@kernel
+def _add_up(coefficients, basis, total):
+    """total (N,) float64 += coefficients (K,) @ basis (K, N) float32: half as much memory to read."""
+    for k in range(len(coefficients)):
+        weight = np.float64(coefficients[k])
+        for i in range(len(total)):
+            total[i] += weight * basis[k, i]
 
 
 PARTS = ("skin", "right eye", "left eye", "tongue", "upper teeth", "lower teeth")

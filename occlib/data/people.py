@@ -255,18 +255,21 @@ def _head_surfaces(
     bare = 1.0 if style == BALD else 0.25  # roots of hair shine little
     albedo = albedo * head_model().mouth_shade[:, None]
 
-    def surface(patch, color, **more):
+    points = np.concatenate([head.vertices, albedo, head.normals], axis=1)  # to be looked up at once
+
+    def surface(patch, bright=1.0, **more):
+        vertices, color, normals = np.split(patch.at(points), 3, axis=1)
         return Surface(
-            patch.at(head.vertices), patch.faces, color=patch.at(color), normals=patch.at(head.normals), uv=patch.uv,
+            vertices, patch.faces, color=np.float32(bright) * color, normals=normals, uv=patch.uv,
             label=patch.labels, is_head=True, **more,
         )  # fmt: skip
 
     return [
-        surface(face, albedo * np.float32(255 / UNIT), texture=texture, bump=bump, bump_height=BUMP_MM,
+        surface(face, 255 / UNIT, texture=texture, bump=bump, bump_height=BUMP_MM,
                 specular=shine, gloss=gloss, translucency=1.0),
-        surface(scalp, albedo, specular=shine * bare, gloss=gloss * bare, translucency=bare),
-        surface(mouth, albedo, specular=0.2, gloss=0.7, translucency=0.5),
-        surface(teeth, albedo, texture=teeth_texture(), specular=0.3, gloss=0.8),
+        surface(scalp, specular=shine * bare, gloss=gloss * bare, translucency=bare),
+        surface(mouth, specular=0.2, gloss=0.7, translucency=0.5),
+        surface(teeth, texture=teeth_texture(), specular=0.3, gloss=0.8),
     ]  # fmt: skip
 
 

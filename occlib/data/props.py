@@ -15,6 +15,7 @@ import numpy as np
 from safetensors.numpy import load_file
 
 from occlib import assets
+from occlib.rendering.kernels import kernel
 
 _RECIPES = {"backgrounds": "bake_backgrounds.py"}  # the others come from bake_props.py
 STEP = 32.0
@@ -97,9 +98,16 @@ class Bust:
 def carried(rest: np.ndarray, anchors: np.ndarray, weights: np.ndarray, shift: np.ndarray) -> np.ndarray:
     """rest + sum_k weights_k shift[anchors_k], (V, 3) float64."""
     moved = rest.copy()
-    for k in range(anchors.shape[1]):
-        moved += weights[:, k : k + 1] * shift[anchors[:, k]]
+    _carry(anchors, weights, shift, moved)
     return moved
+
+
+@kernel
+def _carry(anchors, weights, shift, moved):
+    for v in range(len(moved)):
+        for k in range(anchors.shape[1]):
+            for c in range(3):
+                moved[v, c] += weights[v, k] * shift[anchors[v, k], c]
 
 
 @functools.cache

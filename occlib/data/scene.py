@@ -13,6 +13,9 @@ Light adds up linearly, so colours are decoded before they are lit: light = colo
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import functools
 import threading
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -80,10 +83,14 @@ class Surface:
 
     def posed(self, rotation: np.ndarray, translation: np.ndarray) -> Surface:
         """The surface turned by `rotation` (3, 3), then moved by `translation` (3,)."""
-        rotation = np.asarray(rotation, np.float64)
-        vertices = np.rint((self.vertices @ rotation.T + translation) * GRID) / GRID
-        normals = None if self.normals is None else (self.normals @ rotation.T).astype(np.float32)
-        return replace(self, vertices=vertices.astype(np.float32), normals=normals)
+        rotation, translation = np.asarray(rotation, np.float64), np.asarray(translation, np.float64)
+        vertices = np.empty(self.vertices.shape, np.float32)
+        kernels.move(self.vertices, rotation, translation, GRID, vertices)
+        normals = None
+        if self.normals is not None:
+            normals = np.empty(self.normals.shape, np.float32)
+            kernels.turn(self.normals, rotation, normals)
+        return replace(self, vertices=vertices, normals=normals)
 
 
 @dataclass(frozen=True)
@@ -122,9 +129,11 @@ class Pinhole:
 
     def project(self, points: np.ndarray, size: int) -> np.ndarray:
         """Head space (..., 3) mm -> (..., 3): x, y in pixels of a size x size image, and depth in mm."""
-        x, y, z = np.moveaxis(points @ self.rotation.T + self.translation, -1, 0)
-        scale = self.focal * size / -z
-        return np.stack([size / 2 + scale * x, size / 2 - scale * y, -z], axis=-1)
+        screen = points @ self.rotation.T + self.translation
+        screen *= [1, -1, -1]  # y runs down, and depth away from the camera
+        screen[..., :2] *= self.focal * size / screen[..., 2:]
+        screen[..., :2] += size / 2
+        return screen
 
 
 @dataclass(frozen=True)
@@ -149,6 +158,10 @@ class SceneImage:
     parts: np.ndarray
     depth: np.ndarray
     normals: np.ndarray
+
+
+_POWERS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3), (3, 3))
+"""Where the factors of `kernels.Stage.sky` are in a symmetrical quadric."""
 
 
 def render_scene(surfaces: list[Surface], light: Light, camera: Pinhole, size: int) -> SceneImage:
@@ -176,7 +189,8 @@ def render_scene(surfaces: list[Surface], light: Light, camera: Pinhole, size: i
             kernels.copy_buffer(person, head)
         if surface.transparent:
             first, last = spans[s]
-            order = first + np.argsort(-mesh.inverse[mesh.faces[first:last]].max(1), kind="stable")
+            nearness = functools.reduce(np.maximum, mesh.inverse[mesh.faces[first:last].T])
+            order = first + np.argsort(-nearness, kind="stable")
             kernels.draw_transparent(
                 mesh, materials, s, order, side, person, intruder, layers, intruder_layers
             )
@@ -188,11 +202,15 @@ def render_scene(surfaces: list[Surface], light: Light, camera: Pinhole, size: i
 
     lamp = _lamp(light, mesh, surfaces)
     quadric = light_quadric(torch.from_numpy(np.asarray(light.lighting, np.float64)[None]))[0].numpy()
-    quadric = np.ascontiguousarray(np.broadcast_to(quadric, (3, 4, 4)))  # one for each colour, white or not
+    quadric = np.broadcast_to(quadric, (3, 4, 4)) * (2 - np.eye(4))  # one for each colour, white or not
+    sky = np.stack([quadric[:, i, j] for i, j in _POWERS], axis=1)
+    depths = _depths(canvas)
+    maps, reach = _shadow_maps(surfaces, spans, mesh, materials, lamp, canvas)
     stage = kernels.Stage(
         mesh, materials, person, intruder, layers, intruder_layers, lamp,
-        maps=_shadow_maps(surfaces, spans, mesh, materials, lamp, canvas), quadric=quadric,
-        shine=np.zeros((len(mesh.vertices), 8), np.float32), depths=_depths(canvas), near=_around(intruder, side), side=side, focal=float(camera.focal * side),
+        maps=maps, reach=reach, sky=sky,
+        shine=np.zeros((len(mesh.vertices), 8), np.float32), depths=depths, near=_around(depths[1]),
+        side=side, focal=float(camera.focal * side),
     )  # fmt: skip
     shading.shade_hair(
         stage, np.zeros_like(mesh.normals), np.zeros((len(surfaces), 4)), np.zeros(len(mesh.vertices), bool)
@@ -200,9 +218,9 @@ def render_scene(surfaces: list[Surface], light: Light, camera: Pinhole, size: i
     images = [np.zeros((size, size, 3), np.float32) for _ in range(2)]
     images += [np.zeros((size, size), np.float32) for _ in range(4)]
     images += [np.zeros((size, size), np.uint8) for _ in range(2)]
-    pictures.resolve(stage, tuple(images), pictures.scratch(LAYERS))
+    pictures.resolve(stage, tuple(images), pictures.scratch(size, LAYERS))
     depth, normals = np.full((size, size), np.inf, np.float32), np.zeros((size, size, 3), np.float32)
-    pictures.head_geometry(size, mesh, head, pictures.empty_group(4), np.empty(4, np.int64), depth, normals)
+    pictures.head_geometry(size, mesh, head, pictures.empty_group(4), np.empty(4, np.int32), depth, normals)
     return SceneImage(*images, depth, normals)
 
 
@@ -222,15 +240,29 @@ class Canvas(NamedTuple):
 _OWN = threading.local()
 
 
+@functools.cache
+def _keep_memory() -> None:
+    """Let this process keep up to 64 MB that it freed, for the next scene.
+
+    By default glibc hands back to the system what a scene took, some 10 MB, and gets it page by page for the
+    next one: a seventh of the time. Other C libraries have no such setting.
+    """
+    with contextlib.suppress(OSError, AttributeError, TypeError):
+        mallopt, trim_threshold, mmap_threshold = ctypes.CDLL(None).mallopt, -1, -3  # as in malloc.h
+        mallopt(trim_threshold, 64 << 20)
+        mallopt(mmap_threshold, 32 << 20)
+
+
 def _cleared_canvas(side: int) -> Canvas:
     """This thread's canvas of side x side samples, empty again."""
+    _keep_memory()
     canvas = getattr(_OWN, "canvas", None)
-    if canvas is None or len(canvas.depths[0]) != side:
+    if canvas is None or 2 * len(canvas.depths[0]) != side:
         canvas = Canvas(
             *(kernels.empty_buffer(side) for _ in range(3)),
             *(kernels.empty_layers(side, LAYERS) for _ in range(2)),
             *(kernels.empty_buffer(SHADOW_MAP) for _ in range(2)),
-            np.zeros((2, side, side), np.float32),
+            np.zeros((2, side // 2, side // 2), np.float32),
         )
         _OWN.canvas = canvas
     for buffer in (canvas.person, canvas.intruder, canvas.head, canvas.lamp_person, canvas.lamp_intruder):
@@ -250,8 +282,8 @@ def _join(surfaces: list[Surface]) -> tuple[kernels.Mesh, list[tuple[int, int]]]
         normals=np.zeros((vertices, 3), np.float32),
         uv=np.zeros((vertices, 2), np.float32),
         color=np.ones((vertices, 4), np.float32),
-        screen=np.zeros((vertices, 2), np.int64),
-        inverse=np.zeros(vertices),
+        screen=np.zeros((vertices, 2), np.int32),
+        inverse=np.zeros(vertices, np.float32),
         faces=np.empty((faces, 3), np.int32),
         surface=np.empty(faces, np.uint8),
         label=np.empty(faces, np.uint8),
@@ -313,17 +345,19 @@ def _shrunk(picture: np.ndarray, texels: float) -> np.ndarray:
 
 
 def _depths(canvas: Canvas) -> np.ndarray:
-    """(2, side, side) float32 mm of the person and of occluders, 0 where nothing is."""
+    """(2, S, S) float32 mm of the person and of occluders in the first sample of each pixel, 0 where nothing
+    is."""
     canvas.depths.fill(0)
+    side = 2 * len(canvas.depths[0])
     for depth, buffer in zip(canvas.depths, (canvas.person, canvas.intruder), strict=True):
-        nearest = buffer.nearest.reshape(depth.shape)
+        nearest = buffer.nearest.reshape(side, side)[::2, ::2]
         np.divide(1, nearest, out=depth, where=nearest > 0)
     return canvas.depths
 
 
-def _around(buffer: kernels.Buffer, side: int) -> np.ndarray:
+def _around(depth: np.ndarray) -> np.ndarray:
     """(4,) int64: left, right, top, bottom of what is drawn, and as far around it as `shading` looks for the sky."""
-    drawn, margin = buffer.seen.reshape(side, side) >= 0, side // 8 + 2
+    drawn, margin = depth > 0, len(depth) // 8 + 2
     spans = [np.flatnonzero(drawn.any(axis)) for axis in (0, 1)]
     if not len(spans[0]):
         return np.zeros(4, np.int64)
@@ -339,9 +373,9 @@ def _lamp(light: Light, mesh: kernels.Mesh, surfaces: list[Surface]) -> kernels.
     right /= np.sqrt(np.square(right).sum())
     axes = np.stack([right, np.cross(toward, right), toward])
     heads = [s.vertices for s in surfaces if s.is_head] or [mesh.vertices]
-    points = np.concatenate(heads).astype(np.float64)
-    places = [points[:, 0] * a[0] + points[:, 1] * a[1] + points[:, 2] * a[2] for a in axes]
-    low, high = np.array([p.min() for p in places]), np.array([p.max() for p in places])
+    low, high = np.full(3, np.inf), np.full(3, -np.inf)
+    for points in heads:
+        kernels.widen(points, axes, low, high)
     width = max(high[0] - low[0], high[1] - low[1]) + 2 * MARGIN
     middle = (low + high) / 2
     origin = np.array([middle[0] - width / 2, middle[1] + width / 2])
@@ -349,11 +383,11 @@ def _lamp(light: Light, mesh: kernels.Mesh, surfaces: list[Surface]) -> kernels.
     return kernels.Lamp(axes, origin, width / SHADOW_MAP, low[2] - 500.0, float(light.softness), color)
 
 
-def _shadow_maps(surfaces, spans, view, materials, lamp, canvas) -> np.ndarray:
-    """(3, H, H): the height of what the lamp sees first of the person, and of occluders, 0 where there is
-    nothing; and what is 0 wherever no shadow of an occluder can fall."""
+def _shadow_maps(surfaces, spans, view, materials, lamp, canvas) -> tuple[tuple, np.ndarray]:
+    """Heights (H, H) of what the lamp sees first of the person, and of occluders, 0 where there is nothing;
+    and (H, H) uint8, 0 wherever no shadow of an occluder can fall."""
     mesh = view._replace(screen=np.zeros_like(view.screen), inverse=np.zeros_like(view.inverse))
-    view_side, maps = len(canvas.depths[0]), (canvas.lamp_person, canvas.lamp_intruder)
+    view_side, maps = 2 * len(canvas.depths[0]), (canvas.lamp_person, canvas.lamp_intruder)
     kernels.project_to_lamp(mesh.vertices, lamp, mesh.screen, mesh.inverse)
     for s, surface in enumerate(surfaces):
         if not surface.casts_shadow:
@@ -362,6 +396,6 @@ def _shadow_maps(surfaces, spans, view, materials, lamp, canvas) -> np.ndarray:
             kernels.draw_cutout(mesh, materials, s, *spans[s], SHADOW_MAP, view, view_side, canvas.person, maps)
         else:
             kernels.draw_opaque(mesh, *spans[s], surface.two_sided, SHADOW_MAP, maps[surface.occluder])
-    person, intruder = (buffer.nearest.reshape(SHADOW_MAP, SHADOW_MAP) for buffer in maps)
+    heights = tuple(buffer.nearest.reshape(SHADOW_MAP, SHADOW_MAP) for buffer in maps)
     spread = 2 * int(np.ceil(max(lamp.softness * shading.SEARCH / lamp.texel, 1.5))) + 3
-    return np.stack([person, intruder, cv2.dilate(intruder, np.ones((spread, spread), np.uint8))])
+    return heights, cv2.dilate((heights[1] > 0).astype(np.uint8), np.ones((spread, spread), np.uint8))

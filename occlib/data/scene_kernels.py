@@ -104,11 +104,15 @@ class Lamp(NamedTuple):
 
 
 class Stage(NamedTuple):
-    """All that is known when the pictures are put together: `person`, `layers` are what is there without
-    occluders, `intruder`, `intruder_layers` the occluders. maps (3, H, H): see `scene._shadow_maps`; quadric
-    (3, 4, 4): light from everywhere, by colour; shine (V, 8): light on hair; depths (2, side, side): mm of person
-    and intruder, 0 where nothing is; near (4,): samples from left to right and top to bottom that the intruder
-    may hide the sky from; side: samples along a picture's side; focal: in samples."""
+    """All that is known when the pictures are put together.
+
+    `person`, `layers` are what is there without occluders, `intruder`, `intruder_layers` the occluders. maps,
+    twice (H, H), and reach (H, H): see `scene._shadow_maps`. sky (3, 10): light from everywhere by colour,
+    how much of x^2, y^2, z^2, xy, xz, yz, x, y, z and 1 of the normal. shine (V, 8): light on hair. depths
+    (2, S, S): mm of person and intruder in the first sample of each pixel, 0 where nothing is. near (4,):
+    pixels from left to right and top to bottom that the intruder may hide the sky from. side: samples along a
+    picture's side. focal: in samples.
+    """
 
     mesh: Mesh
     materials: Materials
@@ -117,8 +121,9 @@ class Stage(NamedTuple):
     layers: Layers
     intruder_layers: Layers
     lamp: Lamp
-    maps: np.ndarray
-    quadric: np.ndarray
+    maps: tuple[np.ndarray, np.ndarray]
+    reach: np.ndarray
+    sky: np.ndarray
     shine: np.ndarray
     depths: np.ndarray
     near: np.ndarray
@@ -153,6 +158,35 @@ def project(vertices, scale, middle, screen, inverse):
                 inverse[v] = 1 / depth
                 screen[v, 0] = np.int64(np.floor((middle + x) + 0.5))
                 screen[v, 1] = np.int64(np.floor((middle - y) + 0.5))
+
+
+@plain_kernel
+def move(points, rotation, translation, grid, moved):
+    """rotation x + translation of points (V, 3), rounded to 1 / grid."""
+    for v in range(len(points)):
+        x, y, z = points[v, 0], points[v, 1], points[v, 2]
+        for c in range(3):
+            place = rotation[c, 0] * x + rotation[c, 1] * y + rotation[c, 2] * z + translation[c]
+            moved[v, c] = np.rint(place * grid) / grid
+
+
+@plain_kernel
+def turn(vectors, rotation, turned):
+    """rotation x of vectors (V, 3)."""
+    for v in range(len(vectors)):
+        x, y, z = vectors[v, 0], vectors[v, 1], vectors[v, 2]
+        for c in range(3):
+            turned[v, c] = rotation[c, 0] * x + rotation[c, 1] * y + rotation[c, 2] * z
+
+
+@plain_kernel
+def widen(points, axes, low, high):
+    """Widen the box from `low` to `high` (3,) along the axes (3, 3) so that it holds the points (V, 3)."""
+    for v in range(len(points)):
+        x, y, z = np.float64(points[v, 0]), np.float64(points[v, 1]), np.float64(points[v, 2])
+        for c in range(3):
+            place = axes[c, 0] * x + axes[c, 1] * y + axes[c, 2] * z
+            low[c], high[c] = min(low[c], place), max(high[c], place)
 
 
 @plain_kernel
@@ -266,15 +300,34 @@ def texel_place(u, v, height, width):
 
 
 @plain_kernel
-def sample(materials, s, place, c):
-    """Channel c of the texture of surface s, bilinear, in [0, 1]; place as `texel_place` gives it."""
-    flags, t = materials.flags, materials.texels
-    left, right, top, bottom, x, y = place
-    width, step, first = flags[s, WIDTH], flags[s, CHANNELS], flags[s, TEXTURE] + c
+def _corners(materials, s, place):
+    """Where the four texels around a place (`texel_place`) are among all texels, and how much each counts /
+    255."""
+    flags, (left, right, top, bottom, x, y) = materials.flags, place
+    width, step, first = flags[s, WIDTH], flags[s, CHANNELS], flags[s, TEXTURE]
     top, bottom = first + top * width * step, first + bottom * width * step
-    upper = t[top + left * step] * (1 - x) + t[top + right * step] * x
-    lower = t[bottom + left * step] * (1 - x) + t[bottom + right * step] * x
-    return (upper * (1 - y) + lower * y) / 255
+    left, right = left * step, right * step
+    lower, upper = y / 255, (1 - y) / 255
+    weights = upper * (1 - x), upper * x, lower * (1 - x), lower * x
+    return (top + left, top + right, bottom + left, bottom + right), weights
+
+
+@plain_kernel
+def color_at(materials, s, place):
+    """(3,) colour of the texture of surface s, bilinear, in [0, 1]; place as `texel_place` gives it."""
+    t, ((a, b, c, d), (wa, wb, wc, wd)) = materials.texels, _corners(materials, s, place)
+    return (
+        t[a] * wa + t[b] * wb + t[c] * wc + t[d] * wd,
+        t[a + 1] * wa + t[b + 1] * wb + t[c + 1] * wc + t[d + 1] * wd,
+        t[a + 2] * wa + t[b + 2] * wb + t[c + 2] * wc + t[d + 2] * wd,
+    )
+
+
+@plain_kernel
+def _opacity_at(materials, s, place):
+    """As `color_at`, its fourth channel."""
+    t, ((a, b, c, d), (wa, wb, wc, wd)) = materials.texels, _corners(materials, s, place)
+    return t[a + 3] * wa + t[b + 3] * wb + t[c + 3] * wc + t[d + 3] * wd
 
 
 @plain_kernel
@@ -284,7 +337,7 @@ def _alpha(mesh, materials, s, i0, i1, i2, b0, b1, b2):
         u = b0 * mesh.uv[i0, 0] + b1 * mesh.uv[i1, 0] + b2 * mesh.uv[i2, 0]
         v = b0 * mesh.uv[i0, 1] + b1 * mesh.uv[i1, 1] + b2 * mesh.uv[i2, 1]
         place = texel_place(u, v, materials.flags[s, HEIGHT], materials.flags[s, WIDTH])
-        alpha *= sample(materials, s, place, 3)
+        alpha *= _opacity_at(materials, s, place)
     return alpha
 
 

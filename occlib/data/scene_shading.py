@@ -3,6 +3,8 @@ hair."""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from occlib.data.scene_kernels import (
@@ -13,6 +15,7 @@ from occlib.data.scene_kernels import (
     CHANNELS,
     GLOSS,
     HEIGHT,
+    IS_GLASS,
     IS_HAIR,
     IS_METAL,
     IS_TWO_SIDED,
@@ -21,8 +24,8 @@ from occlib.data.scene_kernels import (
     TRANSLUCENCY,
     UNIT,
     WIDTH,
+    color_at,
     plain_kernel,
-    sample,
     texel_place,
 )
 
@@ -45,17 +48,49 @@ def _spiral(count: int) -> np.ndarray:
     return np.array(points)
 
 
-TAPS = _spiral(16)
-AO_TAPS = _spiral(8)
+def _turned(taps: np.ndarray) -> np.ndarray:
+    """(16, taps, 2): the taps turned by each of 16 angles of -90 to 90 degrees."""
+    t = (np.arange(16) + 0.5) / 8 - 1  # tan of half the angle
+    cos, sin = ((x / (1 + t * t))[:, None] for x in (1 - t * t, 2 * t))
+    return np.stack([cos * taps[:, 0] - sin * taps[:, 1], sin * taps[:, 0] + cos * taps[:, 1]], axis=-1)
+
+
+TAPS = _turned(_spiral(16))
+AO_TAPS = _turned(_spiral(8))
+
+OPAQUE, STRAND, VEIL = range(3)
+"""Kinds of points: of an opaque face, of transparent hair, of another transparent face."""
+
+
+class Points(NamedTuple):
+    """Points (N,) that are lit: their face, where on the screen they are in UNITs, in which column of the
+    pictures, and their kind.
+
+    light (N, 12) is [0:3] clean, [3:6] in the occluder's shadow too, [6:9] and [9:12] what of each is
+    mirrored by glass and so seen however transparent it is; same (N,): whether the occluder changes nothing
+    about it.
+    """
+
+    face: np.ndarray
+    x: np.ndarray
+    y: np.ndarray
+    column: np.ndarray
+    kind: np.ndarray
+    light: np.ndarray
+    same: np.ndarray
+
+
+def empty_points(count: int) -> Points:
+    x, y = np.empty((2, count))
+    face, column = np.empty((2, count), np.int32)
+    return Points(face, x, y, column, np.empty(count, np.uint8), np.empty((count, 12)), np.empty(count, bool))
 
 
 @plain_kernel
-def dither(x, y):
-    """Where the taps of a pixel start to turn, (cos, sin): neighbours differ as much as they can."""
-    k = (x % 4) * 4 + (y % 4)
+def turn(x, y):
+    """Which of the turned taps a pixel takes: neighbours differ as much as they can."""
     order = (0, 8, 2, 10, 12, 4, 14, 6, 3, 11, 1, 9, 15, 7, 13, 5)
-    t = (order[k] + 0.5) / 8 - 1  # tan of half the angle, for angles of -90..90 degrees
-    return (1 - t * t) / (1 + t * t), 2 * t / (1 + t * t)
+    return order[(x % 4) * 4 + (y % 4)]
 
 
 @plain_kernel
@@ -73,35 +108,35 @@ def _lamp_view(lamp, x, y, z, nx, ny, nz):
 
 
 @plain_kernel
-def _visible(heights, view, lamp, cos, sin):
+def _visible(heights, view, softness, texel, turn):
     """How much of the lamp is seen from a point, 0..1: percentage-closer soft shadows (R. Fernando, 2005).
 
     First the mean height of what is above the point's plane nearby; its height over the point and the lamp's
     width give the width of the half-shadow; then the share of taps in it that are free. view as `_lamp_view`
-    gives it.
+    gives it; softness, texel of the lamp; turn: of the taps.
     """
     side = len(heights)
     x, y, height, right, down = view
     if not (1 <= x < side - 1 and 1 <= y < side - 1):
         return 1.0
-    reach = max(lamp.softness * SEARCH / lamp.texel, 1.5)
-    total, count = 0.0, 0
-    for k in range(0, len(TAPS), 2):
-        dx, dy = reach * (cos * TAPS[k, 0] - sin * TAPS[k, 1]), reach * (sin * TAPS[k, 0] + cos * TAPS[k, 1])
+    reach = max(softness * SEARCH / texel, 1.5)
+    total, count, taps = 0.0, 0, TAPS.shape[1]
+    for k in range(0, taps, 2):
+        dx, dy = reach * TAPS[turn, k, 0], reach * TAPS[turn, k, 1]
         column, row = int(x + dx), int(y + dy)
         if 0 <= column < side and 0 <= row < side and heights[row, column] > height + right * dx + down * dy:
             total += heights[row, column]
             count += 1
-    if count == 0 or 2 * count == len(TAPS):
+    if count == 0 or 2 * count == taps:
         return 1.0 if count == 0 else 0.0
-    reach = min(max(lamp.softness * (total / count - height) / lamp.texel, 1.2), reach)
-    free = len(TAPS)
-    for k in range(len(TAPS)):
-        dx, dy = reach * (cos * TAPS[k, 0] - sin * TAPS[k, 1]), reach * (sin * TAPS[k, 0] + cos * TAPS[k, 1])
+    reach = min(max(softness * (total / count - height) / texel, 1.2), reach)
+    free = taps
+    for k in range(taps):
+        dx, dy = reach * TAPS[turn, k, 0], reach * TAPS[turn, k, 1]
         column, row = int(x + dx), int(y + dy)
         if 0 <= column < side and 0 <= row < side and heights[row, column] > height + right * dx + down * dy:
             free -= 1
-    return free / len(TAPS)
+    return free / taps
 
 
 @plain_kernel
@@ -112,23 +147,22 @@ def _beside(reach, view):
 
 
 @plain_kernel
-def _open(depths, focal, point, radius, strength, cos, sin):
+def _open(depths, focal, point, radius, strength, turn):
     """How much of the sky over a surface point is open, 0..1, judging by the depths around it.
 
     A tap hides the more the steeper it stands over the surface and the nearer it is, up to twice the radius
     (after M. McGuire et al., "The Alchemy screen-space ambient obscurance algorithm", 2011). depths: mm, of
-    the samples (side, side), 0 where nothing is; focal in samples; point: its place on the screen in samples,
-    then position and normal in camera space.
+    the first sample of each pixel (S, S), 0 where nothing is; focal in pixels; point: its place on the screen
+    in pixels, then position and normal in camera space.
     """
     px, py, x, y, z, nx, ny, nz = point
-    side = len(depths)
-    reach = min(radius * focal / -z, side / 8)
-    hidden, middle, per_focal, limit = 0.0, side / 2 - 0.5, 1 / focal, 1 / (4 * radius * radius)
-    cos, sin = reach * cos, reach * sin
-    for k in range(len(AO_TAPS)):
-        column = int(px + cos * AO_TAPS[k, 0] - sin * AO_TAPS[k, 1])
-        row = int(py + sin * AO_TAPS[k, 0] + cos * AO_TAPS[k, 1])
-        if not (0 <= column < side and 0 <= row < side):
+    size = len(depths)
+    reach = min(radius * focal / -z, size / 8)
+    hidden, middle, per_focal, limit = 0.0, size / 2 - 0.25, 1 / focal, 1 / (4 * radius * radius)
+    taps = AO_TAPS.shape[1]
+    for k in range(taps):
+        column, row = int(px + reach * AO_TAPS[turn, k, 0]), int(py + reach * AO_TAPS[turn, k, 1])
+        if not (0 <= column < size and 0 <= row < size):
             continue
         depth = np.float64(depths[row, column])
         if depth == 0:
@@ -137,20 +171,28 @@ def _open(depths, focal, point, radius, strength, cos, sin):
         dy = (middle - row) * per_focal * depth - y
         dz = -depth - z
         along = dx * nx + dy * ny + dz * nz
+        if along <= 0.8:
+            continue
         square = dx * dx + dy * dy + dz * dz
         fade = 1 - square * limit
-        if along > 0.8 and fade > 0:
+        if fade > 0:
             hidden += fade * along / (square + 0.25 * radius * radius)
-    return 1 / (1 + hidden * radius / len(AO_TAPS) * strength)
+    return 1 / (1 + hidden * radius / taps * strength)
 
 
 @plain_kernel
-def _irradiance(quadric, c, x, y, z):
-    """What a white surface with this normal reflects of the light from everywhere (`light_quadric`)."""
-    m = quadric[c]
-    light = x * (m[0, 0] * x + 2 * (m[0, 1] * y + m[0, 2] * z + m[0, 3])) + m[3, 3]
-    light += y * (m[1, 1] * y + 2 * (m[1, 2] * z + m[1, 3])) + z * (m[2, 2] * z + 2 * m[2, 3])
-    return max(light, 0.0)
+def _powers(x, y, z):
+    """The products of a normal's coordinates whose sums are light from everywhere."""
+    return x * x, y * y, z * z, x * y, x * z, y * z, x, y, z
+
+
+@plain_kernel
+def _irradiance(sky, c, p):
+    """What a white surface reflects of the light from everywhere (`Stage.sky`); p: `_powers` of its
+    normal."""
+    m = sky[c]
+    light = m[9] + m[0] * p[0] + m[1] * p[1] + m[2] * p[2] + m[3] * p[3] + m[4] * p[4]
+    return max(light + m[5] * p[5] + m[6] * p[6] + m[7] * p[7] + m[8] * p[8], 0.0)
 
 
 @plain_kernel
@@ -172,8 +214,8 @@ def weights(mesh, f, px, py):
 
 
 @plain_kernel
-def _bump(mesh, materials, s, f, u, v, normal):
-    """Tilt the normal by the slope of the height texture: n - grad h."""
+def _bump(mesh, materials, s, f, u, v, nx, ny, nz):
+    """The unit normal tilted by the slope of the height texture: n - grad h."""
     i0, i1, i2 = mesh.faces[f, 0], mesh.faces[f, 1], mesh.faces[f, 2]
     p, t = mesh.vertices, mesh.uv
     ax, ay, az = p[i1, 0] - p[i0, 0], p[i1, 1] - p[i0, 1], p[i1, 2] - p[i0, 2]
@@ -193,107 +235,115 @@ def _bump(mesh, materials, s, f, u, v, normal):
     ga, gb = along_u * ua + along_v * va, along_u * ub + along_v * vb
     aa, ab, bb = ax * ax + ay * ay + az * az, ax * bx + ay * by + az * bz, bx * bx + by * by + bz * bz
     area = aa * bb - ab * ab
-    if area > 1e-9:
-        ka, kb = (ga * bb - gb * ab) / area, (gb * aa - ga * ab) / area
-        normal[0] -= ka * ax + kb * bx
-        normal[1] -= ka * ay + kb * by
-        normal[2] -= ka * az + kb * bz
-        length = np.sqrt(normal[0] ** 2 + normal[1] ** 2 + normal[2] ** 2)
-        for c in range(3):
-            normal[c] /= length
+    if area <= 1e-9:
+        return nx, ny, nz
+    ka, kb = (ga * bb - gb * ab) / area, (gb * aa - ga * ab) / area
+    nx, ny, nz = nx - (ka * ax + kb * bx), ny - (ka * ay + kb * by), nz - (ka * az + kb * bz)
+    scale = 1 / np.sqrt(nx * nx + ny * ny + nz * nz)
+    return nx * scale, ny * scale, nz * scale
 
 
 @plain_kernel
-def shade_point(stage, f, px, py, turn, normal, out):
-    """Light of face f at a screen position (UNITs): out[0:3] clean, out[3:6] in the occluder's shadow too,
-    out[6:9] and out[9:12] what of each is mirrored and so seen however transparent the surface is."""
+def shade_points(stage, points, count):
+    """Light the first `count` points, but strands."""
     mesh, materials, lamp, maps = stage.mesh, stage.materials, stage.lamp, stage.maps
-    s = mesh.surface[f]
-    flags, numbers = materials.flags, materials.numbers
-    i0, i1, i2 = mesh.faces[f, 0], mesh.faces[f, 1], mesh.faces[f, 2]
-    b0, b1, b2 = weights(mesh, f, px, py)
-    p = mesh.vertices
-    x = b0 * p[i0, 0] + b1 * p[i1, 0] + b2 * p[i2, 0]
-    y = b0 * p[i0, 1] + b1 * p[i1, 1] + b2 * p[i2, 1]
-    z = b0 * p[i0, 2] + b1 * p[i1, 2] + b2 * p[i2, 2]
-    for c in range(3):
-        normal[c] = b0 * mesh.normals[i0, c] + b1 * mesh.normals[i1, c] + b2 * mesh.normals[i2, c]
-    u = b0 * mesh.uv[i0, 0] + b1 * mesh.uv[i1, 0] + b2 * mesh.uv[i2, 0]
-    v = b0 * mesh.uv[i0, 1] + b1 * mesh.uv[i1, 1] + b2 * mesh.uv[i2, 1]
-    length = max(np.sqrt(normal[0] ** 2 + normal[1] ** 2 + normal[2] ** 2), 1e-9)
-    far = np.sqrt(x * x + y * y + z * z)
-    vx, vy, vz = -x / far, -y / far, -z / far
-    facing = normal[0] * vx + normal[1] * vy + normal[2] * vz
-    turned = -1.0 if flags[s, IS_TWO_SIDED] and facing < 0 else 1.0
-    for c in range(3):
-        normal[c] *= turned / length
-    gx, gy, gz = normal[0], normal[1], normal[2]  # the smooth normal, for shadows
-    if flags[s, BUMP] >= 0:
-        _bump(mesh, materials, s, f, u, v, normal)
-    nx, ny, nz = normal[0], normal[1], normal[2]
-    toward = max(nx * vx + ny * vy + nz * vz, 1e-3)
-
-    # How much of the lamp and of the sky is seen.
-    a, through = lamp.axes, numbers[s, TRANSLUCENCY]
+    flags, numbers, p, normals, uv, near = (
+        materials.flags, materials.numbers, mesh.vertices, mesh.normals, mesh.uv, stage.near
+    )  # fmt: skip
+    a, focal = lamp.axes, stage.focal / 2
     lx, ly, lz = a[2, 0], a[2, 1], a[2, 2]
-    lit = nx * lx + ny * ly + nz * lz
-    smooth = gx * lx + gy * ly + gz * lz
-    seen, seen_too = 0.0, 0.0
-    if smooth > -0.5 * through:
-        lift = NORMAL_OFFSET + 2.5 * through * (1 - smooth)
-        sx, sy, sz = x + lift * gx, y + lift * gy, z + lift * gz
-        view = _lamp_view(lamp, sx, sy, sz, gx, gy, gz)
-        seen = _visible(maps[0], view, lamp, turn[0], turn[1])
-        seen_too = seen
-        if not _beside(maps[2], view):
-            seen_too = min(seen, _visible(maps[1], view, lamp, turn[0], turn[1]))
-    point = px / UNIT, py / UNIT, x, y, z, gx, gy, gz
-    sky = _open(stage.depths[0], stage.focal, point, AO_RADIUS, 1.6, turn[0], turn[1])
-    sky_too, near = sky, stage.near
-    if near[0] <= point[0] < near[1] and near[2] <= point[1] < near[3]:
-        sky_too *= _open(stage.depths[1], stage.focal, point, CONTACT_RADIUS, 2.4, turn[0], turn[1])
+    for n in range(count):
+        if points.kind[n] == STRAND:
+            continue
+        f, px, py = points.face[n], points.x[n], points.y[n]
+        taps, s = turn(points.column[n], int(py) // (2 * UNIT)), mesh.surface[f]
+        i0, i1, i2 = mesh.faces[f, 0], mesh.faces[f, 1], mesh.faces[f, 2]
+        b0, b1, b2 = weights(mesh, f, px, py)
+        x = b0 * p[i0, 0] + b1 * p[i1, 0] + b2 * p[i2, 0]
+        y = b0 * p[i0, 1] + b1 * p[i1, 1] + b2 * p[i2, 1]
+        z = b0 * p[i0, 2] + b1 * p[i1, 2] + b2 * p[i2, 2]
+        nx = b0 * normals[i0, 0] + b1 * normals[i1, 0] + b2 * normals[i2, 0]
+        ny = b0 * normals[i0, 1] + b1 * normals[i1, 1] + b2 * normals[i2, 1]
+        nz = b0 * normals[i0, 2] + b1 * normals[i1, 2] + b2 * normals[i2, 2]
+        u = b0 * uv[i0, 0] + b1 * uv[i1, 0] + b2 * uv[i2, 0]
+        v = b0 * uv[i0, 1] + b1 * uv[i1, 1] + b2 * uv[i2, 1]
+        nearness = 1 / np.sqrt(x * x + y * y + z * z)
+        vx, vy, vz = -x * nearness, -y * nearness, -z * nearness
+        turned = 1 / max(np.sqrt(nx * nx + ny * ny + nz * nz), 1e-9)
+        if flags[s, IS_TWO_SIDED] and nx * vx + ny * vy + nz * vz < 0:
+            turned = -turned
+        gx, gy, gz = turned * nx, turned * ny, turned * nz  # the smooth normal, for shadows
+        nx, ny, nz = gx, gy, gz
+        if flags[s, BUMP] >= 0:
+            nx, ny, nz = _bump(mesh, materials, s, f, u, v, gx, gy, gz)
+        toward = max(nx * vx + ny * vy + nz * vz, 1e-3)
 
-    # GGX highlight of the lamp; Schlick's Fresnel term; the mirrored sky is as blurred as the diffuse one.
-    rough = numbers[s, ROUGHNESS]
-    hx, hy, hz = lx + vx, ly + vy, lz + vz
-    length = max(np.sqrt(hx * hx + hy * hy + hz * hz), 1e-9)
-    across = max((nx * hx + ny * hy + nz * hz) / length, 0.0)
-    graze = 1 - max((vx * hx + vy * hy + vz * hz) / length, 0.0)
-    wide_rough = min(rough + 0.25 * lamp.softness, 1.0)
-    square = wide_rough * wide_rough
-    spread = across * across * (square - 1) + 1
-    k = 0.5 * rough
-    highlight = 0.0
-    if lit > 0:
-        highlight = square / (spread * spread) * 0.25 * lit / ((lit * (1 - k) + k) * (toward * (1 - k) + k))
-    mx, my, mz = 2 * toward * nx - vx, 2 * toward * ny - vy, 2 * toward * nz - vz
-    rim = (1 - toward) ** 5
-    place = texel_place(u, v, max(flags[s, HEIGHT], 1), max(flags[s, WIDTH], 1))
-    for c in range(3):
-        albedo = b0 * mesh.color[i0, c] + b1 * mesh.color[i1, c] + b2 * mesh.color[i2, c]
-        if flags[s, CHANNELS]:
-            albedo *= sample(materials, s, place, c)
-        albedo *= albedo
-        mirror, body = numbers[s, REFLECTANCE], albedo
-        if flags[s, IS_METAL]:
-            mirror, body = albedo, 0.0
-        glance = mirror + (1 - mirror) * numbers[s, GLOSS] ** 3 * rim
-        glint = mirror + (1 - mirror) * graze**5
-        # Red travels farthest under skin: it wraps around to where the lamp hardly reaches and tints
-        # half-shadows.
-        depth = through * (0.30 if c == 0 else 0.10 if c == 1 else 0.05)
-        wrapped = max((lit + depth) / (1 + depth), 0.0)
-        wrapped *= (wrapped + depth) / (1 + depth) if depth > 0 else 1.0
-        bleed = through * (0.55 if c == 0 else 0.12 if c == 1 else 0.0)
-        ambient = body * _irradiance(stage.quadric, c, nx, ny, nz)
-        mirrored = glance * _irradiance(stage.quadric, c, mx, my, mz)
-        key = lamp.color[c]
-        for shadowed in range(2):
-            free, opening = (seen_too, sky_too) if shadowed else (seen, sky)
-            soft = free + bleed * free * (1 - free)
-            glow = opening + opening * (1 - opening) * 0.6 * body  # light that comes back from its neighbours
-            out[3 * shadowed + c] = ambient * glow + body * key * wrapped * soft
-            out[6 + 3 * shadowed + c] = mirrored * opening * opening + glint * key * highlight * free
+        # How much of the lamp and of the sky is seen.
+        through = numbers[s, TRANSLUCENCY]
+        lit = nx * lx + ny * ly + nz * lz
+        smooth = gx * lx + gy * ly + gz * lz
+        seen, seen_too = 0.0, 0.0
+        if smooth > -0.5 * through:
+            lift = NORMAL_OFFSET + 2.5 * through * (1 - smooth)
+            view = _lamp_view(lamp, x + lift * gx, y + lift * gy, z + lift * gz, gx, gy, gz)
+            seen = _visible(maps[0], view, lamp.softness, lamp.texel, taps)
+            seen_too = seen
+            if seen > 0 and not _beside(stage.reach, view):
+                seen_too = min(seen, _visible(maps[1], view, lamp.softness, lamp.texel, taps))
+        point = px / (2 * UNIT), py / (2 * UNIT), x, y, z, gx, gy, gz
+        sky = _open(stage.depths[0], focal, point, AO_RADIUS, 1.6, taps)
+        sky_too = sky
+        if near[0] <= point[0] < near[1] and near[2] <= point[1] < near[3]:
+            sky_too *= _open(stage.depths[1], focal, point, CONTACT_RADIUS, 2.4, taps)
+        same = seen == seen_too and sky == sky_too
+
+        # GGX highlight of the lamp; Schlick's Fresnel term; the mirrored sky is as blurred as the diffuse
+        # one.
+        hx, hy, hz = lx + vx, ly + vy, lz + vz
+        shrink = 1 / max(np.sqrt(hx * hx + hy * hy + hz * hz), 1e-9)
+        highlight = 0.0
+        if lit > 0 and seen > 0:
+            rough = numbers[s, ROUGHNESS]
+            across = max((nx * hx + ny * hy + nz * hz) * shrink, 0.0)
+            wide_rough = min(rough + 0.25 * lamp.softness, 1.0)
+            square = wide_rough * wide_rough
+            spread = across * across * (square - 1) + 1
+            k = 0.5 * rough
+            highlight = square * 0.25 * lit / (spread * spread * (lit * (1 - k) + k) * (toward * (1 - k) + k))
+        graze = (1 - max((vx * hx + vy * hy + vz * hz) * shrink, 0.0)) ** 5
+        mx, my, mz = 2 * toward * nx - vx, 2 * toward * ny - vy, 2 * toward * nz - vz
+        rim = numbers[s, GLOSS] ** 3 * (1 - toward) ** 5
+        textured, metal = flags[s, CHANNELS] > 0, flags[s, IS_METAL] != 0
+        place = texel_place(u, v, max(flags[s, HEIGHT], 1), max(flags[s, WIDTH], 1))
+        texel = color_at(materials, s, place) if textured else (1.0, 1.0, 1.0)
+        folded = points.kind[n] == OPAQUE or not flags[s, IS_GLASS]
+        normal, mirroring, light = _powers(nx, ny, nz), _powers(mx, my, mz), points.light[n]
+        for c in range(3):
+            albedo = (b0 * mesh.color[i0, c] + b1 * mesh.color[i1, c] + b2 * mesh.color[i2, c]) * texel[c]
+            albedo *= albedo
+            mirror, body = numbers[s, REFLECTANCE], albedo
+            if metal:
+                mirror, body = albedo, 0.0
+            glance = mirror + (1 - mirror) * rim
+            glint = (mirror + (1 - mirror) * graze) * lamp.color[c] * highlight
+            # Red travels farthest under skin: it wraps around to where the lamp hardly reaches and tints
+            # half-shadows.
+            depth = through * (0.30 if c == 0 else 0.10 if c == 1 else 0.05)
+            wrapped = max((lit + depth) / (1 + depth), 0.0)
+            wrapped *= (wrapped + depth) / (1 + depth) if depth > 0 else 1.0
+            bleed = through * (0.55 if c == 0 else 0.12 if c == 1 else 0.0)
+            ambient = body * _irradiance(stage.sky, c, normal)
+            mirrored = glance * _irradiance(stage.sky, c, mirroring)
+            key = body * lamp.color[c] * wrapped
+            for k in range(2):
+                free, opening = (seen_too, sky_too) if k else (seen, sky)
+                soft = free + bleed * free * (1 - free)
+                # The sky, and light that comes back from what hides it.
+                glow = opening + opening * (1 - opening) * 0.6 * body
+                scattered, bounced = ambient * glow + key * soft, mirrored * opening * opening + glint * free
+                light[3 * k + c] = scattered + bounced if folded else scattered
+                light[6 + 3 * k + c] = 0.0 if folded else bounced
+        points.same[n] = same
 
 
 @plain_kernel
@@ -343,12 +393,12 @@ def shade_hair(stage, strands, middle, done):
             nx, ny, nz = flip * nx + ox / length, flip * ny + oy / length, flip * nz + oz / length
             length = max(np.sqrt(nx * nx + ny * ny + nz * nz), 1e-6)
             nx, ny, nz = nx / length, ny / length, nz / length
-            cos, sin = dither(i, i // 4)
+            taps = turn(i, i // 4)
             view = _lamp_view(lamp, x + 4 * lx, y + 4 * ly, z + 4 * lz, lx, ly, lz)
-            seen = 0.25 + 0.75 * _visible(maps[0], view, lamp, cos, sin)
+            seen = 0.25 + 0.75 * _visible(maps[0], view, lamp.softness, lamp.texel, taps)
             seen_too = seen
-            if not _beside(maps[2], view):
-                seen_too = min(seen, _visible(maps[1], view, lamp, cos, sin))
+            if not _beside(stage.reach, view):
+                seen_too = min(seen, _visible(maps[1], view, lamp.softness, lamp.texel, taps))
             tx, ty, tz = strands[i, 0], strands[i, 1], strands[i, 2]
             length = max(np.sqrt(tx * tx + ty * ty + tz * tz), 1e-9)
             tx, ty, tz = tx / length, ty / length, tz / length
@@ -362,31 +412,38 @@ def shade_hair(stage, strands, middle, done):
             across *= across
             across *= across
             glint = across * across * max(lit + 0.2, 0.0)  # sine^32
+            powers = _powers(nx, ny, nz)
             for c in range(3):
-                sky = _irradiance(stage.quadric, c, nx, ny, nz) * 0.8
+                sky = _irradiance(stage.sky, c, powers) * 0.8
                 key = lamp.color[c] * wrapped * (0.4 + 0.6 * sine)
                 shine[i, c], shine[i, 3 + c] = sky + key * seen, sky + key * seen_too
             shine[i, 6], shine[i, 7] = glint * seen, glint * seen_too
 
 
 @plain_kernel
-def shade_strand(stage, f, px, py, out):
-    """As `shade_point`, from the light on the corners."""
+def shade_strands(stage, points, count):
+    """Light those of the first `count` points that are strands, from the light on the corners."""
     mesh, materials, shine = stage.mesh, stage.materials, stage.shine
-    s = mesh.surface[f]
-    i0, i1, i2 = mesh.faces[f, 0], mesh.faces[f, 1], mesh.faces[f, 2]
-    b0, b1, b2 = weights(mesh, f, px, py)
-    u = b0 * mesh.uv[i0, 0] + b1 * mesh.uv[i1, 0] + b2 * mesh.uv[i2, 0]
-    v = b0 * mesh.uv[i0, 1] + b1 * mesh.uv[i1, 1] + b2 * mesh.uv[i2, 1]
-    place = texel_place(u, v, max(materials.flags[s, HEIGHT], 1), max(materials.flags[s, WIDTH], 1))
-    for c in range(3):
-        albedo = b0 * mesh.color[i0, c] + b1 * mesh.color[i1, c] + b2 * mesh.color[i2, c]
-        if materials.flags[s, CHANNELS]:
-            albedo *= sample(materials, s, place, c)
-        albedo *= albedo
-        glint = (0.5 * albedo + materials.numbers[s, REFLECTANCE]) * stage.lamp.color[c]
-        for k in range(2):
-            j = 3 * k + c
-            diffuse = b0 * shine[i0, j] + b1 * shine[i1, j] + b2 * shine[i2, j]
-            highlight = b0 * shine[i0, 6 + k] + b1 * shine[i1, 6 + k] + b2 * shine[i2, 6 + k]
-            out[j], out[6 + j] = albedo * diffuse, glint * highlight
+    for n in range(count):
+        if points.kind[n] != STRAND:
+            continue
+        f, light = points.face[n], points.light[n]
+        s, same = mesh.surface[f], True
+        i0, i1, i2 = mesh.faces[f, 0], mesh.faces[f, 1], mesh.faces[f, 2]
+        b0, b1, b2 = weights(mesh, f, points.x[n], points.y[n])
+        u = b0 * mesh.uv[i0, 0] + b1 * mesh.uv[i1, 0] + b2 * mesh.uv[i2, 0]
+        v = b0 * mesh.uv[i0, 1] + b1 * mesh.uv[i1, 1] + b2 * mesh.uv[i2, 1]
+        place = texel_place(u, v, max(materials.flags[s, HEIGHT], 1), max(materials.flags[s, WIDTH], 1))
+        texel = color_at(materials, s, place) if materials.flags[s, CHANNELS] else (1.0, 1.0, 1.0)
+        shine0 = b0 * shine[i0, 6] + b1 * shine[i1, 6] + b2 * shine[i2, 6]
+        shine1 = b0 * shine[i0, 7] + b1 * shine[i1, 7] + b2 * shine[i2, 7]
+        for c in range(3):
+            albedo = (b0 * mesh.color[i0, c] + b1 * mesh.color[i1, c] + b2 * mesh.color[i2, c]) * texel[c]
+            albedo *= albedo
+            glint = (0.5 * albedo + materials.numbers[s, REFLECTANCE]) * stage.lamp.color[c]
+            clean = b0 * shine[i0, c] + b1 * shine[i1, c] + b2 * shine[i2, c]
+            occluded = b0 * shine[i0, 3 + c] + b1 * shine[i1, 3 + c] + b2 * shine[i2, 3 + c]
+            light[c], light[3 + c] = albedo * clean + glint * shine0, albedo * occluded + glint * shine1
+            light[6 + c], light[9 + c] = 0.0, 0.0
+            same &= light[c] == light[3 + c]
+        points.same[n] = same

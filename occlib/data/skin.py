@@ -49,9 +49,9 @@ def paint_face(skin: Skin, color: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     height, width = maps["freckles"].shape
     texture, bump = np.empty((height, width, 3), np.uint8), np.empty((height, width), np.uint8)
     _paint(
-        _special(), _stacked("wrinkles", *WRINKLES), _stacked("beard", *BEARDS),
+        _marks(), _stacked("wrinkles", *WRINKLES), _stacked("beard", *BEARDS),
         maps["freckles"], maps["lips"], _stacked("tile", "pores", "mottle", "hairs"), skin.offset,
-        skin.wrinkles, skin.beard, np.array([skin.freckles, skin.blotches, skin.pores]),
+        skin.wrinkles / 255, skin.beard / 255, np.array([skin.freckles, skin.blotches, skin.pores]),
         np.minimum(skin.beard_color / color, 1.3), texture, bump,
     )  # fmt: skip
     top, bottom, left, right = maps["brow_window"]
@@ -68,54 +68,86 @@ def _stacked(kind: str, *names: str) -> np.ndarray:
 
 
 @functools.cache
-def _special() -> np.ndarray:
-    """(h, w) bool: where there can be more than pores and blotches."""
-    single = [props.skin_maps()[name][None] for name in ("freckles", "lips")]
-    return np.concatenate([_stacked("wrinkles", *WRINKLES), _stacked("beard", *BEARDS), *single]).any(0)
+def _marks() -> np.ndarray:
+    """(h, w) uint16: where there can be more than pores and blotches; bits of wrinkles, beards, freckles,
+    lips."""
+    maps = props.skin_maps()
+    kinds = [*_stacked("wrinkles", *WRINKLES), *_stacked("beard", *BEARDS), maps["freckles"], maps["lips"]]
+    return sum((kind > 0).astype(np.uint16) << bit for bit, kind in enumerate(kinds)).astype(np.uint16)
+
+
+@kernel
+def _texel(light):
+    return np.uint8(min(max(UNIT * light + 0.5, 0.0), 255.0))
+
+
+@kernel
+def _bump(mm):
+    return np.uint8(min(max(128 + 255 / BUMP_MM * mm + 0.5, 0.0), 255.0))
 
 
 @kernel
 def _paint(
-    special, wrinkles, beards, freckles, lips, tiles, offset, creases, beard, amounts, hair, texture, bump
+    marks, wrinkles, beards, freckles, lips, tiles, offset, creases, beard, amounts, hair, texture, bump
 ):
-    """Fill texture and bump; hair (3,): colour of the beard, relative to the skin's."""
+    """Fill texture and bump; marks: see `_marks`; hair (3,): colour of the beard, relative to the skin's."""
     height, width = freckles.shape
-    last = tiles.shape[1] - 1  # sides are powers of two
+    side, last = tiles.shape[1], tiles.shape[1] - 1  # a power of two
     spots, blotches, pores = amounts[0] / 255, amounts[1] / 128, amounts[2] / 128
-    light = np.empty(3)
+    # What this person's skin has at all: most texels show only pores and blotches, which repeat with their
+    # tile.
+    creased, bearded = 0, 0
+    for k in range(len(creases)):
+        creased |= int(creases[k] > 0) << k
+    for k in range(len(beard)):
+        bearded |= int(beard[k] > 0) << (len(creases) + k)
+    drawn = creased | bearded | int(spots > 0) << 8 | 1 << 9
+    light, plain = np.empty(3), np.empty((side, side, 4), np.uint8)
+    for ty in range(side):
+        for tx in range(side):
+            pore, mottle = (tiles[0, ty, tx] - 128.0) * pores, (tiles[1, ty, tx] - 128.0) * blotches
+            shade = 1 + 0.07 * pore + 0.05 * mottle
+            plain[ty, tx, 0] = _texel(shade + 0.01 * mottle)
+            plain[ty, tx, 1] = plain[ty, tx, 2] = _texel(shade - 0.02 * mottle)
+            plain[ty, tx, 3] = _bump(0.07 * pore)
     for y in range(height):
         ty = (y + offset[0]) & last
         for x in range(width):
             tx = (x + offset[1]) & last
+            mark = marks[y, x] & drawn
+            if mark == 0:
+                for c in range(3):
+                    texture[y, x, c] = plain[ty, tx, c]
+                bump[y, x] = plain[ty, tx, 3]
+                continue
             pore, mottle = (tiles[0, ty, tx] - 128.0) * pores, (tiles[1, ty, tx] - 128.0) * blotches
             shade = 1 + 0.07 * pore + 0.05 * mottle
             light[0], light[1], light[2] = shade + 0.01 * mottle, shade - 0.02 * mottle, shade - 0.02 * mottle
             mm = 0.07 * pore
-            if special[y, x]:
-                # Lips have no pores, they are furrowed from top to bottom.
-                lip = lips[y, x] / 255.0
-                furrow = lip * (tiles[0, ((y >> 3) + offset[1]) & last, tx] - 128.0) / 128
-                crease = 0.0
+            # Lips have no pores, they are furrowed from top to bottom.
+            lip = lips[y, x] * (1 / 255)
+            furrow = lip * (tiles[0, ((y >> 3) + offset[1]) & last, tx] - 128.0) * (1 / 128)
+            crease, rough = 0.0, 0.0
+            if mark & creased:
                 for k in range(len(creases)):
-                    crease += wrinkles[k, y, x] * creases[k] / 255
-                freckle = freckles[y, x] * spots
-                change = 0.06 * furrow - 0.07 * lip * pore - 0.13 * crease
-                light[0] = (light[0] + change) * (1 - 0.20 * freckle) - 0.03 * crease
-                light[1] = (light[1] + change) * (1 - 0.34 * freckle) - 0.06 * crease
-                light[2] = (light[2] + change) * (1 - 0.42 * freckle) - 0.06 * crease
-                mm += 0.12 * furrow - 0.07 * lip * pore - 0.45 * crease
-                rough = 0.0
-                for k in range(3):
-                    rough += beards[k, y, x] * beard[k] / 255
-                if rough > 0:
-                    hairs = tiles[2, ty, tx] / 255.0
-                    # A shade of what is under the skin, then single hairs, which merge as they get dense.
-                    cover = min(rough * (0.42 + 0.45 * hairs * (1 - 0.4 * rough)), 0.94)
-                    for c in range(3):
-                        light[c] += cover * (hair[c] - light[c])
+                    crease += wrinkles[k, y, x] * creases[k]
+            freckle = freckles[y, x] * spots
+            change = 0.06 * furrow - 0.07 * lip * pore - 0.13 * crease
+            light[0] = (light[0] + change) * (1 - 0.20 * freckle) - 0.03 * crease
+            light[1] = (light[1] + change) * (1 - 0.34 * freckle) - 0.06 * crease
+            light[2] = (light[2] + change) * (1 - 0.42 * freckle) - 0.06 * crease
+            mm += 0.12 * furrow - 0.07 * lip * pore - 0.45 * crease
+            if mark & bearded:
+                for k in range(len(beard)):
+                    rough += beards[k, y, x] * beard[k]
+                hairs = tiles[2, ty, tx] * (1 / 255)
+                # A shade of what is under the skin, then single hairs, which merge as they get dense.
+                cover = min(rough * (0.42 + 0.45 * hairs * (1 - 0.4 * rough)), 0.94)
+                for c in range(3):
+                    light[c] += cover * (hair[c] - light[c])
             for c in range(3):
-                texture[y, x, c] = np.uint8(min(max(UNIT * light[c] + 0.5, 0.0), 255.0))
-            bump[y, x] = np.uint8(min(max(128 + 255 / BUMP_MM * mm + 0.5, 0.0), 255.0))
+                texture[y, x, c] = _texel(light[c])
+            bump[y, x] = _bump(mm)
 
 
 @kernel

@@ -33,8 +33,8 @@ def sample_expression_units(names: tuple[str, ...], count: int, rng: np.random.G
         if name.endswith("Left"):
             stem = name.removesuffix("Left")
             twin = column[_GAZE_TWIN.get(stem, stem) + "Right"]
-            wobble = np.clip(rng.normal(1.0, 0.1, count), 0, None)
-            alike = np.clip(weights[:, k] * wobble, 0, 1)
+            wobble = np.maximum(rng.normal(1.0, 0.1, count), 0)
+            alike = np.minimum(weights[:, k] * wobble, 1)
             alone = one_sided[:, k] & ("Look" not in stem)
             if stem not in ("jaw", "mouth"):  # those shift to one side: Left and Right are opposites
                 weights[:, twin] = np.where(alone, weights[:, twin], alike)

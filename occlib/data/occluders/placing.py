@@ -58,13 +58,9 @@ class HeightMap:
 
     def place(self, points: np.ndarray) -> np.ndarray:
         """(V, 3): column and row on the map, texel centres at whole numbers, and height in mm."""
-        local = (np.asarray(points, np.float64) - self.centre) @ self.axes.T
-        # What stands nearer looks larger: d / (d - z); at a tenth of the distance it fills the picture anyway.
-        local[:, :2] /= np.maximum(1 - local[:, 2:] / self.distance, 0.1)
-        scale = self.side / self.width
-        local[:, 0] = local[:, 0] * scale + self.side / 2 - 0.5
-        local[:, 1] = self.side / 2 - 0.5 - local[:, 1] * scale
-        return np.rint(local * GRID) / GRID
+        placed, scale = np.empty((len(points), 3)), self.side / self.width
+        _place(points, self.axes, self.centre, scale, self.distance, self.side / 2 - 0.5, placed)
+        return placed
 
     def gaps(self, points: np.ndarray) -> np.ndarray:
         """(V,) mm from the mesh up to each point along the direction, negative inside; inf where nothing
@@ -72,6 +68,22 @@ class HeightMap:
         gaps = np.empty(len(points))
         _gaps(self.place(points), self.heights, gaps)
         return gaps
+
+
+@kernel
+def _place(points, axes, centre, scale, distance, middle, placed):
+    """See `HeightMap.place`; scale: texels per mm; middle: of the map, in texels."""
+    for v in range(len(points)):
+        x, y, z = points[v, 0] - centre[0], points[v, 1] - centre[1], points[v, 2] - centre[2]
+        right = axes[0, 0] * x + axes[0, 1] * y + axes[0, 2] * z
+        up = axes[1, 0] * x + axes[1, 1] * y + axes[1, 2] * z
+        height = axes[2, 0] * x + axes[2, 1] * y + axes[2, 2] * z
+        # What stands nearer looks larger: d / (d - z); at a tenth of the distance it fills the picture
+        # anyway.
+        larger = scale / max(1 - height / distance, 0.1)
+        placed[v, 0] = np.rint((middle + right * larger) * GRID) / GRID
+        placed[v, 1] = np.rint((middle - up * larger) * GRID) / GRID
+        placed[v, 2] = np.rint(height * GRID) / GRID
 
 
 @kernel
@@ -83,20 +95,21 @@ def _raise_heights(screen, faces, keep, heights, nearest, widest):
         if not keep[faces[f, 0]]:
             continue
         a, b, c = screen[faces[f, 0]], screen[faces[f, 1]], screen[faces[f, 2]]
-        area = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
-        if area == 0:
-            continue
         left, right = min(a[0], b[0], c[0]), max(a[0], b[0], c[0])
         if right - left > widest:
             continue
         first, last = max(int(np.ceil(left)), 0), min(int(np.floor(right)), columns - 1)
+        area = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+        if first > last or area == 0:  # most triangles of a head lie between two columns
+            continue
+        scale = 1 / area
         for row in range(
             max(int(np.ceil(min(a[1], b[1], c[1]))), 0),
             min(int(np.floor(max(a[1], b[1], c[1]))), rows - 1) + 1,
         ):
             for column in range(first, last + 1):
-                v = ((column - a[0]) * (c[1] - a[1]) - (row - a[1]) * (c[0] - a[0])) / area
-                w = ((b[0] - a[0]) * (row - a[1]) - (b[1] - a[1]) * (column - a[0])) / area
+                v = ((column - a[0]) * (c[1] - a[1]) - (row - a[1]) * (c[0] - a[0])) * scale
+                w = ((b[0] - a[0]) * (row - a[1]) - (b[1] - a[1]) * (column - a[0])) * scale
                 if v < 0 or w < 0 or v + w > 1:
                     continue
                 height = (1 - v - w) * a[2] + v * b[2] + w * c[2]
