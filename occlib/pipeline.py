@@ -1,10 +1,9 @@
 """The road of one photo, Figure 1 as one readable function: photo -> Reconstruction.
 
-    photo --find_face--> 468 points --crop--> aligned photo (--mask, contours, complete face-->) fit --> mesh
-                              ^------- look behind the mask -------'
+    photo --find_face--> 468 points --parse--> mask --crop--> aligned photo (--contours, complete face-->) fit --> mesh
+                              ^---- painted over ---'
 
-The learned stages of §3.1 and §3.2 are not there yet: the mask is given by the user, or it is what colour
-sets apart and the face model cannot explain, and the fit compares with the photo where it is visible.
+The learned stage of §3.2 is not there yet: the fit compares with the photo where the mask leaves it visible.
 """
 
 import json
@@ -34,19 +33,15 @@ from occlib.images import Photo, load_mask, load_photo, save_image
 from occlib.meshfiles import bake_texture, write_glb, write_obj, write_ply
 from occlib.morphable import Coefficients, MorphableModel
 from occlib.morphable.landmarks import NOW_FROM_IBUG
-from occlib.reconstruction import (
-    Fit,
-    FitSettings,
-    colour_parts,
-    face_pixels,
-    fit,
-    found_occluder,
-    robust_weights,
-)
+from occlib.parsing import Parse, parse
+from occlib.reconstruction import Fit, FitSettings, fit
 from occlib.rendering import Camera, Rendering, render
 
 ALIGNED_SIZE = 256
 """Pixels a side of the aligned photo that every stage works on."""
+
+LEAST_HIDDEN = 0.02
+"""A found mask that hides less of the face than this share is left to the fit's robust weights."""
 
 ROUGH = FitSettings(gauss_newton=((6.0, 4, 3), (3.0, 4, 2)), levels=())
 """A fit on the way to the fit: good enough to look behind an occluder with."""
@@ -70,8 +65,9 @@ class Reconstruction:
 
     photo: (H, W, 3) uint8 as loaded. aligned: (S, S, 3) uint8, the photo around the upright face.
     crop: (2, 3), photo pixels -> aligned pixels. points: (468, 2) detected, in aligned pixels. mask: (S, S)
-    float in [0, 1], 1 = occluded: the given mask, or what the fit found that the face cannot explain.
-    mask_given: which of the two it is. coefficients, camera: V_x and Eq. 10 for `aligned`.
+    float in [0, 1], 1 = occluded: the given mask, or the one that the parser found. mask_given: which of the
+    two it is. confidence: (S, S) float in [0, 1], how sure the parser is of each pixel; 1 for a given mask.
+    coefficients, camera: V_x and Eq. 10 for `aligned`.
     vertices: (V, 3) mm, in the model's own coordinates. faces: (F, 3). colors: (V, 3) RGB albedo in [0, 1].
     landmarks: (68, 3) mm. faces_in_photo: how many faces were found; the largest was taken. fit: weights
     and history.
@@ -83,6 +79,7 @@ class Reconstruction:
     points: np.ndarray
     mask: np.ndarray
     mask_given: bool
+    confidence: np.ndarray
     coefficients: Coefficients
     camera: Camera
     model: MorphableModel
@@ -168,7 +165,7 @@ def reconstruct(
     """From a photo, partly covered or not, to a 3D face.
 
     photo: path, PIL image or (H, W, 3) uint8 array. mask: None, or path or (H, W) array, non-zero = occluded;
-    without one, what the face model cannot explain is taken for the occluder. device: "cpu" (default;
+    without one, the parser of §3.1 finds it (see `find_mask`). device: "cpu" (default;
     for one photo the fastest) or "cuda". model: the open face model, or one from `MorphableModel.load`.
     progress: called with each FitStep.
 
@@ -177,100 +174,51 @@ def reconstruct(
     """
     device = torch.device(device or "cpu")
     pixels = load_photo(photo)
-    occluded = None if mask is None else load_mask(mask, pixels.shape)
     model = _open_model(str(device)) if model is None else model.to(device)
+    if mask is not None:
+        occluded = load_mask(mask, pixels.shape)
+        face, parsed = find_face(paint_over(pixels, occluded)), None
+    elif settings.robust:
+        face, parsed = find_mask(pixels)
+        occluded = parsed.mask if parsed.hidden >= LEAST_HIDDEN else None
+    else:
+        face, parsed, occluded = find_face(pixels), None, None
 
-    # An occluder that is known is painted over, roughly, before looking for the face: it would lead the
-    # detector astray, or hide the face from it altogether.
-    face = find_face(pixels if occluded is None else paint_over(pixels, occluded))
     points = torch.from_numpy(face.points[None, :, :2])
     crop = face_transform(points, ALIGNED_SIZE)
-    aligned = warp(_image(pixels, device), crop.to(device), ALIGNED_SIZE).clamp(0, 1)
-    points = transform(crop, points)[0]
-    mask_image = None
-    if occluded is not None:
-        mask_image = warp(_image(occluded[..., None] * np.uint8(255), device), crop.to(device), ALIGNED_SIZE)
-        _check_face_visible(mask_image, points)
 
-    def fitted(hidden: torch.Tensor | None) -> Fit:
-        features = _aligned_features(points.to(device)) if settings.lambda_features else None
-        return fit(aligned, points.to(device), model, mask=hidden, settings=settings, progress=progress,
-                   features=features)
+    def cut(picture: torch.Tensor) -> torch.Tensor:
+        return warp(picture, crop.to(device), ALIGNED_SIZE).clamp(0, 1)
 
-    hidden = mask_image
-    if hidden is None and settings.robust:
-        hidden, points = find_occluder(aligned, points, model)
-    if hidden is None:
-        result = fitted(None)
-        hidden = found_occluder(result) if settings.robust else None
-        if hidden is not None:  # better landmarks show it better
-            points = look_behind(aligned, found_anew(aligned, points, hidden), hidden, model)
-            hidden = found_occluder(fit(aligned, points.to(device), model, settings=ROUGH))
-    if hidden is not None:  # given or found: then on the same road
+    aligned, points, hidden = cut(_image(pixels, device)), transform(crop, points)[0], None
+    if occluded is not None:  # given or found: then on the same road
+        hidden = cut(_map(occluded, device))
+        _check_face_visible(hidden, points, given=parsed is None)
         points = look_behind(aligned, points, hidden, model)
-        result = fitted(hidden)
-    return _assemble(pixels, face, aligned, crop, points, mask_image, model, result)
+    features = _aligned_features(points.to(device)) if settings.lambda_features else None
+    result = fit(aligned, points.to(device), model, mask=hidden, settings=settings, progress=progress,
+                 features=features)  # fmt: skip
+    occluded = result.occluded if hidden is None else hidden
+    sure = torch.ones_like(occluded) if parsed is None else cut(_map(parsed.confidence, device))
+    return _assemble(pixels, face, aligned, crop, points, occluded, sure, mask is not None, model, result)
 
 
-def find_occluder(
-    aligned: torch.Tensor,
-    points: torch.Tensor,
-    model: MorphableModel,
-    *,
-    tried: int = 3,
-    explained: float = 0.45,
-) -> tuple[torch.Tensor | None, torch.Tensor]:
-    """The part of an aligned photo (1, 3, S, S) that colour sets apart and no face explains, or None.
+def find_mask(photo: np.ndarray) -> tuple[Face, Parse]:
+    """The largest face of a photo (H, W, 3) uint8 and its parse: what covers it is in `.mask` and `.confidence`.
 
-    Returns a mask (1, 1, S, S), 1 = occluded, and the landmarks (468, 2) seen behind it; points (468, 2)
-    are the detected ones. A face is fitted to what each part leaves visible. Where a part is skin or a
-    shadow, that face predicts its colours; an occluder's it does not. Of the first `tried` parts the one
-    that it predicts least is taken, if that is less than the share `explained`. With the better landmarks
-    it is cut out anew.
+    What is in front of a face leads the detector astray, as far as it hides it. So it is painted over, the face
+    is found anew, and parsed in its new place. Raises NoFaceError when there is none.
     """
-
-    def parts(points: torch.Tensor) -> list[torch.Tensor]:
-        found = colour_parts(_pixels(aligned), points.cpu().numpy())
-        return [torch.from_numpy(part).to(aligned)[None, None] for part in found[:tried]]
-
-    occluder, start = None, points
-    for part in parts(start):
-        seen = _tracked(_painted_over(aligned, part), start)
-        seen = look_behind(aligned, seen, part, model, looks=1, last=LANDMARKS_ONLY)
-        guess = fit(aligned, seen.to(aligned), model, mask=part, settings=LANDMARKS_ONLY)
-        share = _explained_share(aligned, guess, part, model)
-        if share < explained:
-            occluder, points, explained = part, seen, share
-    if occluder is None:
-        return None, start
-
-    def overlap(part: torch.Tensor) -> float:
-        return float((part * occluder).sum() / torch.maximum(part, occluder).sum())
-
-    points = found_anew(aligned, points, occluder)
-    anew = max(parts(points), key=overlap, default=occluder)
-    return (anew if overlap(anew) > 0.5 else occluder), points
-
-
-def found_anew(aligned: torch.Tensor, points: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """The landmarks (468, 2) of the face that is found when the mask (1, 1, S, S) is painted over; else `points`.
-
-    Landmarks that an occluder led far astray do not find back by themselves.
-    """
-    found = detect(_pixels(_painted_over(aligned, mask)))
-    return torch.from_numpy(found[0].points[:, :2]) if found else points
-
-
-@torch.no_grad()
-def _explained_share(
-    aligned: torch.Tensor, guess: Fit, part: torch.Tensor, model: MorphableModel, *, least_share: float = 0.1
-) -> float:
-    """Share of the face under a part (1, 1, S, S) that the fitted face explains; 1 where there is hardly any."""
-    rendering = _draw(guess, model)
-    face = face_pixels(rendering, model)
-    weights = robust_weights(aligned, rendering.image, face, smoothing=ALIGNED_SIZE / 112)
-    hidden = (part * face).sum()
-    return float((part * weights).sum() / hidden) if hidden > least_share * face.sum() else 1.0
+    face = find_face(photo)
+    found = parse(photo, face.points)
+    if found.hidden < LEAST_HIDDEN:
+        return face, found
+    middle, reach = face.points[:, :2].mean(0), np.ptp(face.points[:, :2], axis=0).max()
+    again = [one for one in detect(paint_over(photo, found.mask > 0.5))
+             if np.linalg.norm(one.points[:, :2].mean(0) - middle) < 0.5 * reach]  # fmt: skip
+    if not again:  # the paint hid what the detector held on to
+        return face, found
+    return replace(face, points=again[0].points), parse(photo, again[0].points)
 
 
 def look_behind(
@@ -326,6 +274,11 @@ def _image(pixels: np.ndarray, device: torch.device) -> torch.Tensor:
     return torch.from_numpy(pixels.copy()).to(device).permute(2, 0, 1)[None].float() / 255
 
 
+def _map(values: np.ndarray, device: torch.device) -> torch.Tensor:
+    """(H, W), a mask or probabilities -> (1, 1, H, W) float32."""
+    return torch.from_numpy(values.astype(np.float32)).to(device)[None, None]
+
+
 def _pixels(image: torch.Tensor) -> np.ndarray:
     """(1, C, H, W) float32 in [0, 1] -> (H, W, C) uint8."""
     return (255 * image[0]).round().byte().permute(1, 2, 0).cpu().numpy()
@@ -345,21 +298,26 @@ def paint_over(photo: np.ndarray, occluded: np.ndarray, *, longest: int = 640) -
     return np.where(occluded[..., None], cv2.resize(filled, (width, height)), photo)
 
 
-def _check_face_visible(mask: torch.Tensor, points: torch.Tensor) -> None:
+def _check_face_visible(mask: torch.Tensor, points: torch.Tensor, *, given: bool) -> None:
     """Raise MaskError when the mask leaves less than a tenth of the face's points to see."""
     x, y = points.round().long().clamp(0, mask.shape[-1] - 1).T[:2]
     if (mask[0, 0, y, x] > 0.5).float().mean() > 0.9:
-        raise MaskError("the mask covers nearly the whole face: leave at least a tenth of it visible")
+        raise MaskError(
+            "the mask covers nearly the whole face: leave at least a tenth of it visible"
+            if given
+            else "nearly the whole face seems to be covered; if it is not, give a mask that says what is"
+        )
 
 
-def _assemble(pixels, face: Face, aligned, crop, points, mask, model: MorphableModel, result: Fit) -> Reconstruction:
+def _assemble(
+    pixels, face: Face, aligned, crop, points, mask, confidence, mask_given: bool, model: MorphableModel, result: Fit
+) -> Reconstruction:
     """Put what the stages found into arrays a user can work with."""
     coefficients = result.coefficients
     with torch.no_grad():
         vertices = model.shape(coefficients.identity, coefficients.expression)
         colors = model.albedo(coefficients.texture).clamp(0, 1)
         landmarks = model.landmarks(vertices)
-    occluded = mask if mask is not None else result.occluded
 
     def array(tensor: torch.Tensor) -> np.ndarray:
         return tensor.detach().cpu().numpy()
@@ -369,8 +327,9 @@ def _assemble(pixels, face: Face, aligned, crop, points, mask, model: MorphableM
         aligned=_pixels(aligned),
         crop=array(crop[0]),
         points=array(points),
-        mask=array(occluded[0, 0]),
-        mask_given=mask is not None,
+        mask=array(mask[0, 0]),
+        mask_given=mask_given,
+        confidence=array(confidence[0, 0]),
         coefficients=coefficients,
         camera=result.camera,
         model=model,

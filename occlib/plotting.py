@@ -15,16 +15,15 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
+from occlib.data.sample import PART_COLORS as PART_BYTES
 from occlib.data.sample import PARTS, Sample
 from occlib.morphable import MorphableModel
 from occlib.rendering import Camera, render, shade
 
 MASK_COLOR = np.array([213, 94, 0]) / 255  # vermilion of Okabe & Ito's colour-blind safe palette
 BLUE, ORANGE, GREEN, PINK = "#0072B2", "#E69F00", "#009E73", "#CC79A7"  # of the same palette
-PART_COLORS = matplotlib.colors.to_rgba_array(
-    ["#000000", "#C8C8C8", BLUE, "#F0E442", GREEN, PINK, "#D55E00"]
-)[:, :3]
-"""(7, 3): a colour of that palette for each of PARTS, skin grey."""
+PART_COLORS = np.array(PART_BYTES) / 255
+"""(7, 3): the colour of each of PARTS, RGB in [0, 1]."""
 VIEWS = ("clean", "occluded", "mask", "parts", "contours")
 """What is shown of a sample, by name."""
 TURN = np.radians(45)
@@ -53,9 +52,7 @@ def stages(reconstruction) -> Figure:
     turned = [turned_face(reconstruction, yaw) for yaw in (-TURN, 0.0, TURN)]
     panels = {
         "aligned photo": aligned,
-        "occluded" if reconstruction.mask_given else "not explained by the face": mask_overlay(
-            aligned, reconstruction.mask
-        ),
+        "occluded": mask_overlay(aligned, reconstruction.mask),
         "face over photo": over(reconstruction.render(), aligned),
         "turned right": turned[0],
         "frontal": turned[1],
@@ -242,12 +239,50 @@ def truth(sample: Sample, *, width: float = 1.9) -> Figure:
         axis.axis("off")
         if title == "landmarks":
             axis.scatter(*(sample.landmarks - 0.5).T, s=5, color=ORANGE)
+    _part_legend(figure)
+    return figure
+
+
+def close_up(photo: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """The part of a photo (H, W, 3) around a face with points (K, 2) in pixels: a square 1.7 times as wide as
+    they reach, cut at the photo's edges."""
+    middle, reach = (points.max(0) + points.min(0)) / 2, 0.85 * np.ptp(points, axis=0).max()
+    left, top = np.maximum(middle - reach, 0).astype(int)
+    right, bottom = np.ceil(middle + reach).astype(int)
+    return photo[top:bottom, left:right]
+
+
+def parse_views(photo: np.ndarray, found) -> dict[str, np.ndarray]:
+    """A photo (H, W, 3) uint8 and what its `Parse` says, (H, W, 3) in [0, 1] each: the labels over the photo,
+    the face mask (white = occluded), and the confidence from 0 to 1 by `heat`."""
+    image = photo / 255
+    colored = 0.25 * image + 0.75 * part_colors(found.labels)
+    return {
+        "photo": image,
+        "parse map": np.where(found.labels[..., None] > 0, colored, image),
+        "face mask": _grey(found.mask),
+        "confidence": heat(torch.from_numpy(found.confidence), 1.0).numpy(),
+    }
+
+
+def parse_table(photos: dict[str, tuple], *, width: float = 1.6) -> Figure:
+    """Name -> (photo, its `Parse`) in rows, `parse_views` in columns, with a legend of the labels;
+    background is not coloured."""
+    rows = {name: parse_views(photo, found) for name, (photo, found) in photos.items()}
+    columns = list(next(iter(rows.values())))
+    figure = image_table({name: list(views.values()) for name, views in rows.items()}, columns, width=width)
+    figure.set_figheight(figure.get_figheight() + 0.3)
+    _part_legend(figure, first=1)
+    return figure
+
+
+def _part_legend(figure: Figure, first: int = 0) -> None:
+    """Below the figure: which of PARTS, from number `first` on, has which of PART_COLORS."""
     handles = [
         matplotlib.patches.Patch(facecolor=color, edgecolor="0.5", label=part)
-        for part, color in zip(PARTS, PART_COLORS, strict=True)
+        for part, color in zip(PARTS[first:], PART_COLORS[first:], strict=True)
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(PARTS), fontsize=8)
-    return figure
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=8)
 
 
 def strips(values: dict[str, Sequence[float]], xlabel: str) -> Figure:

@@ -13,9 +13,11 @@ from skimage.color import rgb2lab
 
 from occlib.data.sample import OCCLUDER, PARTS, Sample
 from occlib.morphable import MorphableModel
+from occlib.parsing import Parse
 from occlib.plotting import (
     PART_COLORS,
     VIEWS,
+    close_up,
     contact_sheet,
     curves,
     encoded,
@@ -27,6 +29,8 @@ from occlib.plotting import (
     loss_curves,
     mask_overlay,
     modes,
+    parse_table,
+    parse_views,
     part_colors,
     picture,
     portrait,
@@ -212,3 +216,37 @@ def test_strips_have_the_most_on_top_and_count():
     dots, mean = axis.collections[:2]
     assert dots.get_offsets()[:, 0].tolist() == [0.1, 0.2]
     assert mean.get_offsets()[0, 0] == pytest.approx(0.15)
+
+
+def made_up_parse() -> tuple[np.ndarray, Parse]:
+    """A grey photo (2, 3, 3) and what a parser may say of it."""
+    labels = np.array([[0, 1, OCCLUDER]] * 2, np.uint8)
+    sure = np.array([[1.0, 0.5, 0.0]] * 2, np.float32)
+    mask = np.array([[0, 0, 0.7]] * 2, np.float32)
+    return np.full((2, 3, 3), 51, np.uint8), Parse(labels, sure, sure, mask)
+
+
+def test_views_of_a_parse_colour_what_is_no_background():
+    views = parse_views(*made_up_parse())
+    assert list(views) == ["photo", "parse map", "face mask", "confidence"]
+    assert np.allclose(views["photo"], 0.2)
+    assert np.allclose(views["parse map"][0, 0], 0.2)
+    assert np.allclose(views["parse map"][0, 2], 0.25 * 0.2 + 0.75 * PART_COLORS[OCCLUDER])
+    assert np.allclose(views["face mask"][0, 2], 0.7) and (views["face mask"][0, :2] == 0).all()
+    cividis = matplotlib.colormaps["cividis"]
+    assert np.allclose(views["confidence"][0, 0], cividis(1.0)[:3], atol=1e-6)
+
+
+def test_a_table_of_parses_names_rows_columns_and_labels():
+    figure = parse_table({"one": made_up_parse(), "two": made_up_parse()})
+    assert [axis.get_title() for axis in figure.axes[:4]] == ["photo", "parse map", "face mask", "confidence"]
+    assert [axis.get_ylabel() for axis in figure.axes[::4]] == ["one", "two"]
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == list(PARTS[1:])
+
+
+def test_a_close_up_keeps_the_face_in_the_middle_and_stays_in_the_photo():
+    photo = np.arange(100 * 80, dtype=np.uint16).reshape(100, 80, 1) * np.ones(3, np.uint16)
+    part = close_up(photo, np.array([[30.0, 40.0], [50.0, 60.0]]))  # 20 x 20 around (40, 50)
+    assert part.shape == (34, 34, 3) and part[0, 0, 0] == photo[33, 23, 0]
+    assert close_up(photo, np.array([[0.0, 0.0], [80.0, 100.0]])).shape == photo.shape

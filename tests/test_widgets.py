@@ -1,6 +1,8 @@
 """The widgets of the notebooks, without a browser: what they draw, and that sliders reach it."""
 
 import io
+import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,13 +10,18 @@ import pytest
 import torch
 from PIL import Image
 
+from occlib import assets, widgets
 from occlib.data import World
+from occlib.errors import ImageError
+from occlib.images import load_photo
 from occlib.morphable import MorphableModel
+from occlib.parsing import Parse, masks
 from occlib.rendering import shade
-from occlib.widgets import Slider, explore, gallery, light_and_pose, turnable_face
+from occlib.widgets import Slider, explore, gallery, light_and_pose, painter, turnable_face
 from occlib.widgets.face import face_mesh
 from occlib.widgets.gallery import look
 from occlib.widgets.light import distant_light, lit_head
+from occlib.widgets.painter import NO_SKIN, SIDE, Painter, Stroke, paint, parsed, skin_color, uploaded
 from occlib.widgets.replay import frame
 
 
@@ -143,3 +150,139 @@ def test_buttons_of_the_gallery_leaf_through_the_world():
     assert "palm hides" in caption.value and image.alt == caption.value
     data, _ = widget._repr_mimebundle_()
     assert Image.open(io.BytesIO(data["image/jpeg"])).size == (5 * 32, 32)
+
+
+class BlueIsOccluded(torch.nn.Module):
+    """A parser that is sure of itself: all is skin of the face, and what is blue lies over it."""
+
+    def forward(self, images):
+        blue = ((images[:, 2] > 0.6) & (images[:, 0] < 0.2)).float()
+        logits = torch.zeros(len(images), 8, *images.shape[-2:])
+        logits[:, 1], logits[:, 6], logits[:, 7] = 20 * (1 - blue), 20 * blue, 20
+        return logits
+
+
+@pytest.fixture
+def blue_parser(monkeypatch):
+    monkeypatch.setattr(masks, "load_parser", lambda device="cpu": BlueIsOccluded())
+
+
+@pytest.fixture(scope="module")
+def astronaut():
+    return load_photo(assets.path("photos/astronaut.jpg"))
+
+
+def file_of(pixels, kind="png", **options) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, kind, **options)
+    return stream.getvalue()
+
+
+def test_a_dab_is_a_disk_where_it_was_put():
+    photo = np.full((40, 60, 3), 200, np.uint8)
+    painted = paint(photo, [Stroke([(20.0, 10.0)], "#0072b2", 12)])
+    y, x = np.mgrid[:40, :60] + 0.5  # pixel centres
+    distance = np.hypot(x - 20, y - 10)
+    assert (painted[distance < 4.5] == (0, 114, 178)).all()
+    assert (painted[distance > 8] == 200).all() and (photo == 200).all()
+
+
+def test_later_strokes_lie_over_earlier_ones_and_rubbing_out_shows_the_photo():
+    photo = np.random.default_rng(0).integers(0, 256, (30, 30, 3)).astype(np.uint8)
+    across = [(0.0, 15.0), (30.0, 15.0)]
+    painted = paint(photo, [Stroke(across, "#ff0000", 8), Stroke([(15.0, 15.0)], "#00ff00", 6)])
+    assert (painted[15, 15] == (0, 255, 0)).all() and (painted[15, 2] == (255, 0, 0)).all()
+    rubbed = paint(photo, [Stroke(across, "#ff0000", 8), Stroke(across, "", 12)])
+    assert np.abs(rubbed.astype(int) - photo).max() <= 1
+
+
+def test_what_is_parsed_of_a_painted_face(astronaut, blue_parser):
+    band = [Stroke([(120.0, 140.0), (200.0, 140.0)], "#0000ff", 20)]
+    bare, words = parsed(astronaut)
+    assert words.startswith("0% of the face is hidden") and words.endswith(" s)")
+    picture, words = parsed(paint(astronaut, band))
+    height, width = astronaut.shape[:2]
+    assert picture.shape == (height, 3 * width, 3) and picture.dtype == np.uint8
+    mask = picture[:, width : 2 * width]
+    assert mask[140, 160].tolist() == [255, 255, 255] and mask[100, 160].max() == 0
+    assert 0 < int(words.split("%")[0]) < 60
+    # Vermilion over blue in the parse map, and cividis' yellow where the parser is sure.
+    assert picture[140, 160, 0] > 150 > 80 > picture[140, 160, 2]
+    assert picture[120, 2 * width + 160].tolist() == pytest.approx([254, 232, 56], abs=3)
+
+
+def test_a_picture_without_a_face_gives_a_sentence(blue_parser):
+    picture, words = parsed(np.full((64, 80, 3), 90, np.uint8))
+    assert picture.shape == (64, 240, 3) and (picture == 255).all()
+    assert words.startswith("no face found")
+
+
+def test_skin_colour_is_the_mean_of_what_is_labelled_skin():
+    photo = np.array([[[10, 20, 30], [30, 40, 50], [255, 255, 255]]], np.uint8)
+    nothing = np.zeros((1, 3), np.float32)
+    found = Parse(np.array([[1, 1, 6]], np.uint8), nothing, nothing, nothing)
+    assert skin_color(photo, found) == "#141e28"
+    assert skin_color(photo, Parse(np.zeros((1, 3), np.uint8), nothing, nothing, nothing)) == NO_SKIN
+
+
+def test_uploads_stand_upright():
+    pixels = np.zeros((60, 40, 3), np.uint8)
+    pixels[:, :20] = 255  # left half white
+    rotated = Image.Exif()
+    rotated[0x0112] = 6  # turn by 90 degrees clockwise to see it upright
+    photo = uploaded(file_of(pixels, "png", exif=rotated.tobytes()))
+    assert photo.shape == (40, 60, 3)
+    assert photo[:18].min() == 255 and photo[22:].max() == 0
+
+
+@pytest.mark.parametrize(
+    "content, words",
+    [
+        (b"", "no picture"),
+        (b"%PDF-1.4 no photo at all", "no picture"),
+        (file_of(np.zeros((8, 8, 3), np.uint8)), "too small"),
+        (file_of(np.zeros((64, 64, 3), np.uint8))[:60], "damaged"),
+        (b"P6 9000 9000 255\n", "81 megapixels"),
+        (b"P6 20000 20000 255\n", "too many pixels"),
+    ],
+    ids=["empty", "no picture", "tiny", "cut off", "large", "bomb"],
+)
+def test_bad_uploads_are_refused_in_a_sentence(content, words):
+    with pytest.raises(ImageError, match=words):
+        uploaded(content)
+
+
+def test_the_painter_follows_strokes_of_the_browser(astronaut, blue_parser):
+    widget = painter()
+    (canvas,) = widget.children
+    assert max(canvas.pixels.shape) <= SIDE and canvas.skin != NO_SKIN
+    answers, before = canvas.answers, canvas.result
+    (band,) = canvas.strokes
+    canvas.strokes = [band | {"color": "#0000ff"}]
+    assert canvas.answers == answers + 1 and canvas.result != before
+    assert not canvas.words.startswith("0%")
+    canvas.strokes = []
+    assert canvas.words.startswith("0% of the face is hidden")
+    everywhere = band | {"points": [[0, 0], [SIDE, SIDE]], "color": "#0000ff", "width": 2 * SIDE}
+    canvas.strokes = [everywhere]  # the face is where it was
+    assert canvas.words.startswith("100% of the face is hidden")
+    data, metadata = widget._repr_mimebundle_()
+    assert Image.open(io.BytesIO(data["image/jpeg"])).width > 600
+    assert "parse map" in metadata["image/jpeg"]["alt"]
+
+
+def test_the_painter_takes_another_photo_and_refuses_what_is_none(astronaut, blue_parser):
+    canvas = Painter(astronaut)
+    canvas._receive(canvas, {"kind": "photo"}, [memoryview(b"nonsense")])
+    assert "no picture" in canvas.words and canvas.strokes  # all stays as it was
+    photo, answers = canvas.photo, canvas.answers
+    canvas._receive(canvas, {"kind": "photo"}, [memoryview(file_of(np.full((700, 900, 3), 90, np.uint8)))])
+    assert canvas.strokes == [] and canvas.photo != photo and canvas.answers == answers + 1
+    assert canvas.words.startswith("no face found") and canvas.skin == NO_SKIN
+    assert canvas.pixels.shape == (398, SIDE, 3)
+
+
+def test_the_browser_half_of_the_painter_asks_for_what_python_has():
+    script = (Path(widgets.__file__).parent / "painter.js").read_text()
+    asked = set(re.findall(r'(?:model\.(?:get|set)\("|"change:)(\w+)"', script))
+    assert asked == {name for name in Painter.class_own_traits(sync=True) if name[0] != "_"}

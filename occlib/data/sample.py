@@ -13,6 +13,10 @@ PARTS = ("background", "skin", "brows", "eyes", "nose", "lips", "occluder")
 """The parse labels of section 3.1, by their number. Skin is that of the face: neither neck nor ears nor
 scalp. Inside of an open mouth counts as lips, lashes as what is behind them, hair in front of the face as
 occluder, all other hair as background."""
+PART_COLORS = (
+    (0, 0, 0), (200, 200, 200), (0, 114, 178), (240, 228, 66), (0, 158, 115), (204, 121, 167), (213, 94, 0),
+)  # fmt: skip
+"""RGB of each of PARTS in pictures: Okabe & Ito's colours, which colour-blind people can tell apart; skin grey."""
 OCCLUDER = PARTS.index("occluder")
 CONTOUR_SIGMA = 2.0
 """Blur before edges are looked for, in pixels of a 256-pixel image (EdgeConnect's)."""

@@ -127,7 +127,7 @@ def vertex_errors(index: int, *, seed: int, settings: FitSettings) -> dict[str, 
         "landmarks only": (head.photo, None, replace(settings, gauss_newton=(), levels=())),
         "unoccluded": (head.photo, None, settings),
         "30 % covered, known mask": (head.occluded, head.mask, settings),
-        "30 % covered, robust weights": (head.occluded, None, settings),
+        "30 % covered, found mask": (head.occluded, None, settings),
         "30 % covered, no defence": (head.occluded, None, replace(settings, robust=False)),
     }
     row = {"mean face": vertex_error(_mean_face(model), head.vertices, face)}

@@ -15,7 +15,7 @@ import numpy as np
 from occlib.data import OccludedPhotos, World
 from occlib.data.occluders import FAMILIES, HELD_OUT
 from occlib.data.sample import OCCLUDER, PARTS, Sample, SampleSet
-from occlib.evaluation.photos import bench_photos
+from occlib.evaluation.photos import bare_photos
 from occlib.faces import find_face
 from occlib.parsing import Parse, parse_aligned
 
@@ -46,23 +46,26 @@ class Counts:
         both, found, true = self.pixels[name]
         return 2 * both / (found + true) if found + true else 1.0
 
-    def rows(self, names: Iterable[str]) -> list[str]:
-        return [
-            f"{name:28}{self.samples[name]:6}{self.iou(name):8.3f}" for name in names if self.samples[name]
-        ]
+
+def rows(names: Iterable[str], *columns: Counts) -> list[str]:
+    """A line for each name: how many samples it has, and its IoU by every one of `columns`."""
+    return [
+        f"{name:28}{columns[0].samples[name]:7}" + "".join(f"{column.iou(name):12.3f}" for column in columns)
+        for name in names
+        if columns[0].samples[name]
+    ]
 
 
-def evaluate_parsing(
-    count: int = 1000, photos: int = 12, seed: int = 0, parse: Parser = parse_aligned
-) -> str:
+def evaluate_parsing(count: int = 1000, seed: int = 0, parse: Parser = parse_aligned) -> str:
     """The tables of the world's test split and of real photos."""
     world = World(seed, split="test")
-    return "\n".join([*world_table(world, count, parse), "", *photo_table(bench_photos(photos), seed, parse)])
+    return "\n".join([*world_table(world, count, parse), "", *photo_table(bare_photos(), seed, parse)])
 
 
 def world_table(samples: SampleSet, count: int, parse: Parser = parse_aligned) -> list[str]:
-    """IoU of the face mask by occluder and by coverage, F1 of the parts, over the first `count` samples."""
-    masks, parts = Counts(), Counts()
+    """IoU of the occluder and of the face mask by occluder and by coverage, F1 of the parts, over the first
+    `count` samples. The occluder is what is labelled so, beside the face too; the mask is what hides the face."""
+    occluders, masks, parts = Counts(), Counts(), Counts()
     bins = [
         f"coverage {low:.0%} to {high:.0%}"
         for low, high in zip((0, *COVERAGES), (*COVERAGES, 1), strict=True)
@@ -77,6 +80,7 @@ def world_table(samples: SampleSet, count: int, parse: Parser = parse_aligned) -
             kind = "unseen families" if sample.occluder in HELD_OUT else "families seen in training"
             coverage = bins[np.searchsorted(COVERAGES, sample.coverage, side="right")]
             for name in (sample.occluder, kind, coverage):
+                occluders.add(name, found.labels == OCCLUDER, sample.parsing == OCCLUDER)
                 masks.add(name, found.mask > 0.5, truth)
         else:
             masks.add("bare", (found.mask > 0.5) & sample.face, sample.face)
@@ -84,8 +88,8 @@ def world_table(samples: SampleSet, count: int, parse: Parser = parse_aligned) -
     five = np.mean([parts.f1(name) for name in PARTS[1:OCCLUDER]])
     families = sorted({*FAMILIES, "hair"} & masks.pixels.keys())
     return [
-        f"World, test split: {count} samples{'':4}samples     IoU of the face mask",
-        *masks.rows(["families seen in training", "unseen families", *families, *bins]),
+        f"{f'World, test split: {count}':28}samples{'occluder':>12}{'face mask':>12}  (IoU)",
+        *rows(["families seen in training", "unseen families", *families, *bins], occluders, masks),
         f"called occluded on bare faces  {wrong / max(face, 1):.2%}",
         "F1  " + "  ".join(f"{name} {parts.f1(name):.3f}" for name in PARTS[1:]) + f"  five parts {five:.3f}",
     ]
@@ -114,8 +118,8 @@ def photo_table(photos: dict[str, np.ndarray], seed: int, parse: Parser = parse_
     families = sorted(counts.pixels.keys() & FAMILIES.keys())
     worst = max(alarms, key=alarms.get)
     return [
-        f"Real photos: {len(photos)}, each under three occluders  samples  IoU in the face",
-        *counts.rows(["all", *groups, *families]),
+        f"{f'Real photos: {len(photos)}':28}samples{'in the face':>12}  (IoU)",
+        *rows(["all", *groups, *families], counts),
         f"called occluded on clean photos  mean {np.mean(list(alarms.values())):.2%}, "
         f"most {alarms[worst]:.2%} ({worst})",
     ]

@@ -15,6 +15,8 @@ from occlib.images import load_photo
 from occlib.pipeline import Reconstruction, reconstruct
 
 ORL_PEOPLE = 40
+ORL_GLASSES = (2, 4, 6, 13, 14, 17, 19, 20, 27, 28, 31, 34, 37)
+"""Who of them wears glasses in the first shot."""
 
 
 def orl_photo(person: int, shot: int) -> np.ndarray:
@@ -33,6 +35,15 @@ def bench_photos(count: int = 12) -> dict[str, np.ndarray]:
     photos = {"astronaut": skimage.data.astronaut()}
     for person in np.linspace(1, ORL_PEOPLE, count - 1).round().astype(int):
         photos[f"ORL {person}"] = orl_photo(int(person), 1)
+    return photos
+
+
+def bare_photos() -> dict[str, np.ndarray]:
+    """Name -> photo: the portrait of `bench_photos`, and the 27 people of ORL whom nothing covers but hair."""
+    photos = {"astronaut": skimage.data.astronaut()}
+    for person in range(1, ORL_PEOPLE + 1):
+        if person not in ORL_GLASSES:
+            photos[f"ORL {person}"] = orl_photo(person, 1)
     return photos
 
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from occlib.data.augmenting import Photography, photographed, random_shape, random_similarity, smooth_noise
-from occlib.data.sample import OCCLUDER, Sample
+from occlib.data.sample import OCCLUDER, PARTS, Sample
 
 
 @dataclass(frozen=True)
@@ -21,16 +21,19 @@ class Augmentation(Photography):
     """How often each change happens, and how far it goes.
 
     swap: another sample's occluder; tinted: coloured as the face it covers, as hands are. bare: no occluder.
-    paste: a random shape with the face's colour, any colour, or a piece of another photo. shadow: a cast
-    shadow. scale: limits of pixels of the crop a pixel of the photo. turn: degrees, shift: share of the crop,
+    hair: more hair around the face, which hides its sides and counts as background. paste: a random shape with
+    the face's colour, any colour, or a piece of another photo. shadow: a cast shadow. light: a coloured lamp from
+    one side, and glare. scale: limits of pixels of the crop a pixel of the photo. turn: degrees, shift: share of the crop,
     as a detector errs. What a camera does to the photo is `Photography`'s.
     """
 
     swap: float = 0.5
     tinted: float = 0.5
-    bare: float = 0.06
+    bare: float = 0.15
+    hair: float = 0.4
     paste: float = 0.2
     shadow: float = 0.35
+    light: float = 0.35
     scale: tuple[float, float] = (0.7, 1.05)
     turn: float = 12.0
     shift: float = 0.07
@@ -68,12 +71,16 @@ def augmented(
     if swapped or rng.random() < how.bare:
         things = Layers(_unit(sample.clean), sample.parts, things.region)
     face = _color(things)
+    if rng.random() < how.hair:
+        _comb(things, rng)
     if swapped:
         _lend(things, other, face if rng.random() < how.tinted else None, rng)
     if rng.random() < how.paste:
         _paste(things, other, face, rng)
     if rng.random() < how.shadow:
         _cast_shadow(things, rng)
+    if rng.random() < how.light:
+        _light_up(things, rng)
     things = _moved(things, rng, how, size)
     things.image = photographed(things.image, rng, how)
     return things
@@ -141,6 +148,70 @@ def _cast_shadow(things: Layers, rng: np.random.Generator) -> None:
         area = random_shape(rng, size)
     area = cv2.GaussianBlur(area, (0, 0), np.exp(rng.uniform(np.log(1.5), np.log(25))))
     things.darken(rng.uniform(0.15, 0.7) * area)
+
+
+def _light_up(things: Layers, rng: np.random.Generator) -> None:
+    """More or less light from place to place, of a colour of its own, as of a shop window or a stage; and glare
+    on the skin."""
+    size = len(things.image)
+    field = smooth_noise(rng, size, rng.integers(2, 5))
+    strength = rng.uniform(0.1, 0.5) * (1 + rng.normal(0, 0.45, 3))  # for red, green and blue
+    things.image = things.image * np.exp(field[..., None] * strength).astype(np.float32)
+    if rng.random() < 0.5:
+        spots = np.clip(smooth_noise(rng, size, rng.integers(4, 12)) - rng.uniform(0.5, 1.5), 0, 1)
+        spots = rng.uniform(0.3, 1) * spots * (things.labels == PARTS.index("skin"))
+        spots = cv2.GaussianBlur(spots.astype(np.float32), (0, 0), 2)[..., None]
+        things.image = things.image + spots * np.clip(1 - things.image, 0, 1)
+
+
+def _comb(things: Layers, rng: np.random.Generator) -> None:
+    """Hair that grows from a parting above the face and falls along its sides, over more or less of them.
+
+    No photo of hair is at hand. Strands run away from the parting, so their brightness is noise of the angle
+    there; the sides of the face end where they begin: neither photo nor region shows face behind it.
+    """
+    if not things.region.any():
+        return
+    size = len(things.image)
+    y, x = np.mgrid[:size, :size].astype(np.float32)
+    rows, columns = np.nonzero(things.region)
+    (top, bottom), (left, right) = np.percentile(rows, (1, 99)), np.percentile(columns, (1, 99))
+    height, width = bottom - top, right - left
+    # How far inside of the face's ellipse a pixel is, 1 in its middle, 0 at its border.
+    u, v = (2 * x - left - right) / width, (2 * y - top - bottom) / height
+    inside = 1 - np.hypot(u, v)
+    # Angles around the parting, bent by waves.
+    parting = left + rng.uniform(0.2, 0.8) * width, top - rng.uniform(0.05, 0.35) * height
+    waves = rng.uniform(0, 0.06) * smooth_noise(rng, size, rng.integers(3, 10))
+    angle = np.arctan2(x - parting[0], y - parting[1] + 0.1 * height) / np.pi + waves  # -1 to 1
+    strands = sum(
+        rng.normal(size=2 * count).astype(np.float32)[((angle + 2) * count / 2).astype(int) % (2 * count)] / octave
+        for octave, count in enumerate((40, 120, 400), 1)
+    )
+    strands = cv2.GaussianBlur(strands, (0, 0), rng.uniform(0.5, 1.2))
+    # It covers the sides more than the forehead, hardly the chin, and reaches down to the ears or to the shoulders.
+    cut = rng.uniform(-0.05, 0.3) + 0.12 * smooth_noise(rng, size, rng.integers(3, 6))
+    cut = cut - np.clip(v - rng.uniform(0, 1), 0, None) - rng.uniform(0, 0.2) * np.clip(-v, 0, 1) * (1 - np.abs(u))
+    side = rng.uniform(-0.5, 0.5) * u  # more on one side than on the other
+    edge = (cut + 0.2 * side - inside) / rng.uniform(0.02, 0.06) + rng.uniform(0.3, 1.5) * strands
+    length = (rng.uniform(0, 2.2) - v) / 0.1 + strands
+    reach = (rng.uniform(0.3, 1.2) + inside) / 0.1 + strands
+    alpha = np.clip(np.minimum(np.minimum(edge, length), reach), 0, 1)
+    alpha = (alpha * (things.labels != OCCLUDER)).astype(np.float32)
+    tone = np.array(HAIR[rng.integers(len(HAIR))]) * np.exp(rng.normal(0, 0.3))
+    shade = np.exp(rng.uniform(0.1, 0.35) * strands + 0.35 * smooth_noise(rng, size, rng.integers(3, 7)))
+    colors = np.clip(tone * shade[..., None], 0, 1).astype(np.float32)
+    things.image = things.image + alpha[..., None] * (colors - things.image)
+    hidden = alpha > 0.5
+    things.labels = np.where(hidden, np.uint8(0), things.labels)
+    things.region = np.where(hidden, np.uint8(0), things.region)
+
+
+HAIR = (
+    (0.07, 0.06, 0.06), (0.16, 0.10, 0.07), (0.30, 0.19, 0.12), (0.45, 0.30, 0.17), (0.70, 0.52, 0.32),
+    (0.85, 0.72, 0.50), (0.45, 0.20, 0.10), (0.65, 0.64, 0.62),
+)  # fmt: skip
+"""Black, browns, blonds, red, grey: RGB in [0, 1]."""
 
 
 def _moved(things: Layers, rng: np.random.Generator, how: Augmentation, size: int) -> Layers:

@@ -50,7 +50,7 @@ def parser_losses(
     in {0, 1}.
 
     parse: cross entropy of the parse map; dice: of its small parts and the occluder; region: cross entropy of
-    the region; mask: Dice of the face mask, the thing that we are after.
+    the region, heavier at its border as well; mask: Dice of the face mask, the thing that we are after.
     """
     logits = logits.float()
     parts, _, mask = probabilities(logits)
@@ -60,7 +60,9 @@ def parser_losses(
     terms = {
         "parse": parse_loss(logits[:, :-1], labels, border),
         "dice": dice_loss(parts[:, small], truth[:, small]),
-        "region": F.binary_cross_entropy_with_logits(logits[:, -1:], region),
+        "region": F.binary_cross_entropy_with_logits(
+            logits[:, -1:], region, border_weights(region[:, 0], border)[:, None]
+        ),
         "mask": dice_loss(mask, region * (1 - seen)),
     }
     return {name: weights[name] * term for name, term in terms.items()}

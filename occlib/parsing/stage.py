@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from occlib.data.sample import OCCLUDER, PARTS, Sample, SampleSet
+from occlib.data.sample import OCCLUDER, PART_COLORS, PARTS, Sample, SampleSet
 from occlib.errors import DataError
 from occlib.networks import LiteEncoder
 from occlib.parsing.augmentation import Augmentation, Layers, augmented, layers
@@ -33,7 +33,7 @@ class ParserSettings:
     border: float = 2.0
     parse: float = 1.0
     dice: float = 0.5
-    region: float = 0.5
+    region: float = 1.0
     mask: float = 1.0
     augmentation: Augmentation = field(default_factory=Augmentation)
 
@@ -100,23 +100,11 @@ class ParserStage:
         """Photos over their parse maps over their masks, (H, W, 3) uint8."""
         images = batch["image"][:6]
         parts, _, mask = probabilities(networks["parser"](images).float())
-        colors = torch.tensor(PALETTE, device=images.device, dtype=torch.float32) / 255
+        colors = torch.tensor(PART_COLORS, device=images.device, dtype=torch.float32) / 255
         maps = colors[parts.argmax(1)].permute(0, 3, 1, 2)
         rows = torch.stack([images, maps, mask.expand_as(images)])  # (3, N, 3, S, S)
         sheet = rows.permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)
         return {"photo, parse map, face mask": (255 * sheet.clamp(0, 1)).byte().cpu().numpy()}
-
-
-PALETTE = (
-    (0, 0, 0),
-    (204, 187, 68),
-    (102, 204, 238),
-    (34, 136, 51),
-    (238, 102, 119),
-    (170, 51, 119),
-    (187, 187, 187),
-)
-"""Paul Tol's bright colours for PARTS, which colour-blind people can tell apart."""
 
 
 def confusion(logits: torch.Tensor, labels: torch.Tensor, region: torch.Tensor) -> torch.Tensor:

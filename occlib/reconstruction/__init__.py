@@ -3,8 +3,7 @@
 from occlib.reconstruction.fitting import FACE_REGIONS, Fit, FitSettings, FitStep, face_pixels, face_vertices, fit
 from occlib.reconstruction.landmark_term import LandmarkTerm
 from occlib.reconstruction.losses import feature_loss, pixel_loss, prior_loss
-from occlib.reconstruction.occluder import colour_parts
-from occlib.reconstruction.robust import found_occluder, robust_weights
+from occlib.reconstruction.robust import robust_weights
 
 __all__ = [
     "FACE_REGIONS",
@@ -12,12 +11,10 @@ __all__ = [
     "FitSettings",
     "FitStep",
     "LandmarkTerm",
-    "colour_parts",
     "face_pixels",
     "face_vertices",
     "feature_loss",
     "fit",
-    "found_occluder",
     "pixel_loss",
     "prior_loss",
     "robust_weights",

@@ -1,4 +1,4 @@
-"""Robust weights: which pixels of the photo the face model can explain, when nobody gave a mask.
+"""Robust weights: which visible pixels of the photo the face model can explain.
 
 An outlier model in the spirit of Egger et al. 2018 ("Occlusion-aware 3D morphable models"), reduced to
 what fits into a fit: a pixel either shows the face, and then differs from the rendering by Gaussian noise,
@@ -48,21 +48,3 @@ def robust_weights(
         inlier = torch.exp(-0.5 * (error[one] / scale) ** 2) / (scale * (2 * torch.pi) ** 0.5)
         weights[one] = inlier / (inlier + OUTLIER_DENSITY) * face[one]
     return weights
-
-
-def found_occluder(fit, *, least_share: float = 0.1) -> torch.Tensor | None:
-    """The occluder (1, 1, S, S), 1 = occluded, that the robust weights of a `Fit` make out on the face, or None.
-
-    Specks and thin seams are noise (a morphological opening drops them); what remains is grown by a little more
-    than it, since an occluder's rim is blurred. Beards, glasses and hard shadows leave some too: less than
-    `least_share` of the face is taken for none.
-    """
-    face = fit.weights + fit.occluded
-    radius = face.shape[-1] // 128
-
-    def grown(image: torch.Tensor, pixels: int) -> torch.Tensor:
-        return functional.max_pool2d(image, 2 * pixels + 1, stride=1, padding=pixels)
-
-    unexplained = (fit.occluded > 0.5).to(face)
-    occluder = grown(1 - grown(1 - unexplained, radius), 2 * radius)
-    return occluder if (occluder * face).sum() > least_share * face.sum() else None

@@ -9,7 +9,7 @@ from occlib.training.settings import Run, Training
 
 PRESETS: dict[str, dict[str, Run]] = {
     "parser": {
-        "small": Run(ParserSettings(), Training(steps=2500, batch=16, workers=1)),
+        "small": Run(ParserSettings(), Training(steps=7000, batch=8, rate=1.5e-3, workers=1)),
         "base": Run(
             ParserSettings(
                 encoder="plain",

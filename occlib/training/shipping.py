@@ -24,8 +24,12 @@ from occlib.training import checkpoints
 LIMITS = {
     "parser": """\
 Trained on rendered faces only: no photo of a person is in the training data. Expects one upright face, cut
-by `face_transform`. Weakest on hands and on things that look like skin; full beards and hard shadows may be
-taken for occluders.""",
+by `face_transform`. A fringe over the forehead counts as an occluder by definition. Weakest on clear glasses,
+thin chains, hands and other things that look like skin. Full beards, deep wrinkles, make-up, glare and hard
+shadows may be taken for occluders. Children, headscarves, veils, scars and most hair styles are not in the
+training data: how often it errs on them nobody has measured. Confidence says how sure the network is, not
+how right: of what it never saw it can be sure and wrong. Not for finding, or for uncovering, people who chose
+to cover their faces.""",
 }
 
 
@@ -80,7 +84,7 @@ def card(name: str, header: dict, size: int, evaluation: str = "") -> str:
         stages.insert(0, stages[0]["start"])
     images, seconds = (sum(stage[key] for stage in stages) for key in ("images", "seconds"))
     took, speed = timedelta(seconds=seconds), images / max(seconds, 1)
-    steps = ", then ".join(f"{s['steps']:,} of {s['configuration']['training']['batch']}" for s in stages)
+    steps = ", then ".join(_steps(stage) for stage in stages)
     source = run["data"]["source"]
     world = f"the synthetic world, seed {data['seed']}, {data['size']} pixels"
     made, commands = "rendered on the fly", []
@@ -124,6 +128,14 @@ def card(name: str, header: dict, size: int, evaluation: str = "") -> str:
 
 The configuration with all its values is in the header of the weights file.
 """
+
+
+def _steps(header: dict) -> str:
+    """How many steps of how many images, and how many there should have been."""
+    training = header["configuration"]["training"]
+    planned = training.get("steps", header["steps"])
+    stopped = f" (stopped, {planned:,} were planned)" if planned != header["steps"] else ""
+    return f"{header['steps']:,} of {training['batch']}{stopped}"
 
 
 def stored_options(weights: str | os.PathLike) -> list[str]:

@@ -7,6 +7,7 @@ from occlib.widgets.face import turnable_face
 from occlib.widgets.gallery import gallery
 from occlib.widgets.light import light_and_pose
 from occlib.widgets.live import Live, Slider, explore
+from occlib.widgets.painter import painter
 from occlib.widgets.replay import replay
 
-__all__ = ["Live", "Slider", "explore", "gallery", "light_and_pose", "replay", "turnable_face"]
+__all__ = ["Live", "Slider", "explore", "gallery", "light_and_pose", "painter", "replay", "turnable_face"]

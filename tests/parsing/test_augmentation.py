@@ -11,8 +11,10 @@ NOTHING = Augmentation(
     swap=0,
     tinted=0,
     bare=0,
+    hair=0,
     paste=0,
     shadow=0,
+    light=0,
     grey=0,
     blur=0,
     small=0,
@@ -73,6 +75,37 @@ def test_a_borrowed_occluder_is_labelled_and_the_face_behind_it_kept():
     covered = found.labels == OCCLUDER
     assert covered.any() and found.region[covered].any()
     assert found.region.sum() == (sample.parts > 0).sum()
+
+
+def test_hair_hides_the_sides_of_a_face_and_counts_as_background():
+    y, x = np.mgrid[:128, :128]
+    face = (np.hypot((x - 64) / 40, (y - 64) / 52) < 1).astype(np.uint8)
+    labels = np.where((np.abs(x - 64) < 10) & (np.abs(y - 64) < 14), np.uint8(4), face)
+    labels = np.where((np.abs(x - 30) < 8) & (np.abs(y - 64) < 8), np.uint8(OCCLUDER), labels)
+    grey = np.full((128, 128, 3), 128, np.uint8)
+    sample = Sample(grey, grey, 255 * (labels == OCCLUDER).astype(np.uint8), labels, face, shadow=0 * face)
+    shares, still = [], only(hair=1.0)
+    for seed in range(20):
+        found = augmented(sample, None, np.random.default_rng(seed), still, 128)
+        mirrored = not np.array_equal(found.labels == OCCLUDER, labels == OCCLUDER)
+        before, region = (labels[:, ::-1], face[:, ::-1]) if mirrored else (labels, face)
+        assert np.array_equal(found.labels == OCCLUDER, before == OCCLUDER)
+        changed = found.labels != before
+        assert (found.labels[changed] == 0).all() and (found.region[changed] == 0).all()
+        assert (found.region <= region).all() and not changed[before == 4].any()  # the nose stays to be seen
+        shares.append(1 - found.region.sum() / region.sum())
+    assert 0.02 < np.mean(shares) < 0.35 and max(shares) > 0.15
+
+
+def test_a_lamp_lights_one_side_more_in_a_colour_of_its_own_and_changes_no_label():
+    grey, face = np.full((64, 64, 3), 128, np.uint8), np.ones((64, 64), np.uint8)
+    sample = Sample(grey, grey, 0 * face, face, face, shadow=0 * face)
+    plain, lit = (
+        augmented(sample, None, np.random.default_rng(0), only(light=light), 64) for light in (0.0, 1.0)
+    )
+    assert np.ptp(plain.image.mean(-1)) == 0 and np.ptp(lit.image.mean(-1)) > 0.1
+    assert (lit.image[..., 0] / lit.image[..., 2]).std() > 0.01
+    assert (lit.labels == 1).all() and (lit.region == 1).all()
 
 
 def test_validation_sees_the_sample_as_it_is():

@@ -34,14 +34,14 @@ def test_counts():
 def test_a_perfect_parser_gets_full_marks():
     known = Known()
     table = "\n".join(world_table(known.samples, 6, known))
-    assert "families seen in training        5   1.000" in table and "palm" in table
+    assert "families seen in training         5       1.000       1.000" in table and "palm" in table
     assert "bare faces  0.00%" in table and "five parts 1.000" in table
 
 
 def test_a_blind_one_gets_none():
     known = Known(spoil=np.zeros_like)
     table = "\n".join(world_table(known.samples, 6, known))
-    assert "families seen in training        5   0.000" in table
+    assert "families seen in training         5       1.000       0.000" in table
 
 
 def test_photos(monkeypatch):
@@ -55,7 +55,7 @@ def test_photos(monkeypatch):
 
     table = "\n".join(photo_table({"a": samples[0].clean, "b": samples[1].clean}, 0, parse))
     assert (
-        "all                              6   1.000" in table
-        and "hands                            2   1.000" in table
+        "all                               6       1.000" in table
+        and "hands                             2       1.000" in table
     )
     assert "mean 0.00%, most 0.00%" in table

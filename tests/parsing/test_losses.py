@@ -73,6 +73,18 @@ def test_a_perfect_answer_costs_nothing_and_each_term_sees_its_own_error():
     assert wrong["region"] > 1 and wrong["mask"] > 0.5 and wrong["parse"] < 1e-4 and wrong["dice"] < 1e-4
 
 
+def test_an_error_at_the_border_of_the_region_costs_more_than_one_inside():
+    labels, region = torch.ones(1, 32, 32, dtype=torch.long), torch.zeros(1, 1, 32, 32)
+    region[..., 8:24, 8:24] = 1
+    costs = []
+    for row in (8, 16):
+        logits = torch.zeros(1, 8, 32, 32)
+        logits[:, 7:] = 40 * region - 20
+        logits[:, 7, row, 12:20] = -20
+        costs.append(float(parser_losses(logits, labels, region, 2.0, WEIGHTS)["region"]))
+    assert costs[0] == pytest.approx(3 * costs[1], rel=1e-4)
+
+
 def test_terms_of_a_batch_are_means_over_its_images(batch):
     whole = parser_losses(*batch, 2.0, WEIGHTS)
     halves = [parser_losses(*(x[n : n + 1] for x in batch), 2.0, WEIGHTS) for n in range(2)]

@@ -1,10 +1,8 @@
 """Robust weights: what the face cannot explain is left out, what it can is kept."""
 
-from types import SimpleNamespace
-
 import torch
 
-from occlib.reconstruction import found_occluder, robust_weights
+from occlib.reconstruction import robust_weights
 
 
 def scene(noise: float, occluder: float):
@@ -39,16 +37,3 @@ def test_every_photo_of_a_batch_is_judged_alone():
     both = robust_weights(torch.cat([photo, noisy]), rendered.expand(2, -1, -1, -1), face.expand(2, -1, -1, -1),
                           smoothing=1.0)
     assert torch.allclose(both[:1], robust_weights(photo, rendered, face, smoothing=1.0))
-
-
-def test_what_is_found_is_the_occluder_and_nothing_without_one():
-    def found(occluder):
-        photo, rendered, face = scene(0.03, occluder)
-        weights = robust_weights(photo, rendered, face, smoothing=0.5)
-        return found_occluder(SimpleNamespace(weights=weights, occluded=face - weights)), face
-
-    occluder, face = found(0.95)
-    truth = torch.zeros_like(face)
-    truth[..., 8:, 40:] = 1
-    assert float((occluder * face * truth).sum() / torch.maximum(occluder * face, truth).sum()) > 0.9
-    assert found(0.5)[0] is None

@@ -1,0 +1,99 @@
+"""The mask on the road from a photo to a face: found by the parser, or given."""
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from occlib import MorphableModel, assets, reconstruct
+from occlib.errors import MaskError, NoFaceError
+from occlib.evaluation.photos import orl_photo
+from occlib.faces import find_face
+from occlib.images import load_mask, load_photo
+from occlib.pipeline import LEAST_HIDDEN, find_mask
+from occlib.reconstruction import FitSettings
+
+QUICK = FitSettings(gauss_newton=(), levels=())
+
+
+@pytest.fixture(scope="module")
+def portrait():
+    return load_photo(assets.path("photos/astronaut.jpg"))
+
+
+@pytest.fixture(scope="module")
+def behind_hand():
+    photo = load_photo(assets.path("photos/astronaut_hand.jpg"))
+    return photo, load_mask(assets.path("photos/astronaut_hand_mask.png"), photo.shape)
+
+
+def overlap(found, truth, points):
+    """Intersection over union within the hull of the points (468, 2)."""
+    hull = cv2.convexHull(points[:, :2].astype(np.float32)).round().astype(np.int32)
+    face = cv2.fillConvexPoly(np.zeros(found.shape, np.uint8), hull, 1).astype(bool)
+    return (face & found & truth).sum() / (face & (found | truth)).sum()
+
+
+@pytest.mark.parametrize("person", [1, 12, 22])
+def test_a_bare_face_has_no_mask(person):
+    photo = orl_photo(person, 1)
+    face, found = find_mask(photo)
+    assert found.hidden < LEAST_HIDDEN
+    assert np.array_equal(face.points, find_face(photo).points)
+
+
+def test_a_hand_is_found(behind_hand, portrait):
+    photo, truth = behind_hand
+    _, found = find_mask(photo)
+    assert overlap(found.mask > 0.5, truth, find_face(portrait).points) > 0.7
+
+
+def test_a_covered_face_is_looked_for_again_with_its_occluder_painted_over(portrait):
+    """What leads the detector astray is out of its way when it looks again."""
+    points = find_face(portrait).points
+    low, high = points[:, :2].min(0).astype(int), points[:, :2].max(0).astype(int)
+    board = portrait.copy()
+    board[(low[1] + high[1]) // 2 :, low[0] - 9 : high[0] + 9] = (30, 90, 160)
+    face, found = find_mask(board)
+    assert found.hidden > 0.2 and not np.array_equal(face.points, find_face(board).points)
+    assert np.linalg.norm(face.points[:, :2] - points[:, :2], axis=1).mean() < 0.1 * (high - low).max()
+
+
+def test_the_found_mask_and_its_confidence_come_with_the_reconstruction(behind_hand):
+    photo, truth = behind_hand
+    model = MorphableModel.load("open")
+    found = reconstruct(photo, model=model, settings=QUICK)
+    given = reconstruct(photo, truth, model=model, settings=QUICK)
+    assert not found.mask_given and given.mask_given
+    assert overlap(found.mask > 0.5, given.mask > 0.5, given.points) > 0.6
+    assert found.confidence.shape == found.mask.shape and 0 < found.confidence.min() < found.confidence.max() <= 1
+    assert (given.confidence == 1).all()
+
+
+def test_without_defence_nothing_is_looked_for(behind_hand, monkeypatch):
+    monkeypatch.setattr("occlib.pipeline.find_mask", lambda photo: pytest.fail("looked for a mask"))
+    face = reconstruct(behind_hand[0], settings=FitSettings(gauss_newton=(), levels=(), robust=False))
+    assert not face.mask.any()
+
+
+def test_a_face_that_is_wholly_covered_is_refused(portrait, monkeypatch):
+    face, found = find_mask(portrait)
+    everywhere = type(found)(found.labels, found.confidence, found.region, np.ones_like(found.mask))
+    monkeypatch.setattr("occlib.pipeline.find_mask", lambda photo: (face, everywhere))
+    with pytest.raises(MaskError, match="give a mask"):
+        reconstruct(portrait, settings=QUICK)
+
+
+def test_no_face_no_mask():
+    with pytest.raises(NoFaceError):
+        find_mask(np.full((200, 200, 3), 128, np.uint8))
+
+
+def test_the_mask_counts_as_much_as_the_parser_is_sure_of_it(portrait, monkeypatch):
+    """A half-sure mask hides half: `fit` gets it as it is, not cut at one half."""
+    face, found = find_mask(portrait)
+    half = type(found)(found.labels, found.confidence, found.region, np.full_like(found.mask, 0.5))
+    monkeypatch.setattr("occlib.pipeline.find_mask", lambda photo: (face, half))
+    result = reconstruct(portrait, settings=QUICK)
+    middle = torch.from_numpy(result.mask[96:160, 96:160])
+    assert torch.allclose(middle, torch.full_like(middle, 0.5), atol=1e-3)
