@@ -71,8 +71,13 @@ class SampleSet(Protocol):
     def __getitem__(self, index: int) -> Sample: ...
 
 
-def contours_of(photo: np.ndarray) -> np.ndarray:
+def contours_of(
+    photo: np.ndarray, sigma: float = CONTOUR_SIGMA, side: float | None = None
+) -> np.ndarray:
     """Edges of a photo (H, W, 3) uint8: (H, W) uint8, 0 or 255 (Canny 1986).
+
+    sigma: blur before edges are looked for, in pixels of a 256-pixel photo. side: how many pixels the whole
+    photo would have a side if this one is a piece of it.
 
     The same thresholds as `skimage.feature.canny(grey, sigma=2)`, which EdgeConnect and the paper take, but
     in whole numbers, so that every machine finds the same edges. A photo twice as large is blurred twice as
@@ -80,8 +85,8 @@ def contours_of(photo: np.ndarray) -> np.ndarray:
     """
     scale = 16  # 8 bits become 12: finer gradients, whose sums still fit 16 bits
     grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY).astype(np.uint16) * scale
-    enlarged = np.sqrt(grey.size) / 256
-    blurred = cv2.GaussianBlur(grey, (0, 0), CONTOUR_SIGMA * enlarged).astype(np.int16)
+    enlarged = (side or np.sqrt(grey.size)) / 256
+    blurred = cv2.GaussianBlur(grey, (0, 0), sigma * enlarged).astype(np.int16)
     across, down = (cv2.Sobel(blurred, cv2.CV_16S, *order) for order in ((1, 0), (0, 1)))
     low, high = (255 * scale * threshold / enlarged for threshold in CONTOUR_THRESHOLDS)
     return cv2.Canny(across, down, low, high, L2gradient=True)

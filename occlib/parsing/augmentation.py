@@ -7,23 +7,23 @@ strongly. Every random number comes from the given generator.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
+from occlib.data.augmenting import Photography, photographed, random_shape, random_similarity, smooth_noise
 from occlib.data.sample import OCCLUDER, Sample
 
 
 @dataclass(frozen=True)
-class Augmentation:
+class Augmentation(Photography):
     """How often each change happens, and how far it goes.
 
     swap: another sample's occluder; tinted: coloured as the face it covers, as hands are. bare: no occluder.
     paste: a random shape with the face's colour, any colour, or a piece of another photo. shadow: a cast
-    shadow. grey, blur, small, noise, jpeg: the photo as bad cameras and old archives have it. scale: limits
-    of pixels of the crop a pixel of the photo. turn: degrees, shift: share of the crop, as a detector errs.
+    shadow. scale: limits of pixels of the crop a pixel of the photo. turn: degrees, shift: share of the crop,
+    as a detector errs. What a camera does to the photo is `Photography`'s.
     """
 
     swap: float = 0.5
@@ -31,11 +31,6 @@ class Augmentation:
     bare: float = 0.06
     paste: float = 0.2
     shadow: float = 0.35
-    grey: float = 0.15
-    blur: float = 0.25
-    small: float = 0.25
-    noise: float = 0.35
-    jpeg: float = 0.5
     scale: tuple[float, float] = (0.7, 1.05)
     turn: float = 12.0
     shift: float = 0.07
@@ -80,7 +75,7 @@ def augmented(
     if rng.random() < how.shadow:
         _cast_shadow(things, rng)
     things = _moved(things, rng, how, size)
-    things.image = _photographed(things.image, rng, how)
+    things.image = photographed(things.image, rng, how)
     return things
 
 
@@ -97,7 +92,7 @@ def _lend(things: Layers, other: Sample, face: np.ndarray | None, rng: np.random
     """Put the other sample's occluder, moved a little, before this face; in the colour of `face` when
     given."""
     size = len(things.image)
-    matrix = _similarity(rng, size, turn=15, shift=0.08, scale=(0.85, 1.2), mirror=rng.random() < 0.5)
+    matrix = random_similarity(rng, size, turn=15, shift=0.08, scale=(0.85, 1.2), mirror=rng.random() < 0.5)
     image, mask, shadow = (
         cv2.warpAffine(x, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
         for x in (other.image, other.mask, other.shadow)
@@ -117,14 +112,14 @@ def _lend(things: Layers, other: Sample, face: np.ndarray | None, rng: np.random
 def _paste(things: Layers, other: Sample | None, face: np.ndarray, rng: np.random.Generator) -> None:
     """A random shape with a soft shadow beside it."""
     size = len(things.image)
-    shape = _shape(rng, size)
+    shape = random_shape(rng, size)
     kind = rng.random()
     if kind < 0.3 and other is not None:
-        matrix = _similarity(rng, size, turn=180, shift=0.4, scale=(0.6, 2.0), mirror=False)
+        matrix = random_similarity(rng, size, turn=180, shift=0.4, scale=(0.6, 2.0), mirror=False)
         colors = cv2.warpAffine(_unit(other.image), matrix, (size, size), borderMode=cv2.BORDER_REFLECT)
     else:
         tone = face * np.exp(rng.normal(0, 0.15, 3)) if kind < 0.7 else rng.uniform(0, 1, 3)
-        light = 1 + rng.uniform(0.05, 0.4) * _smooth(rng, size, rng.integers(3, 9))
+        light = 1 + rng.uniform(0.05, 0.4) * smooth_noise(rng, size, rng.integers(3, 9))
         grain = rng.uniform(0, 0.06) * rng.normal(size=(size, size, 1))
         colors = np.clip(tone * light[..., None] + grain, 0, 1).astype(np.float32)
     if rng.random() < 0.6:
@@ -135,31 +130,6 @@ def _paste(things: Layers, other: Sample | None, face: np.ndarray, rng: np.rando
     things.cover(cv2.GaussianBlur(shape, (0, 0), rng.uniform(0.4, 1.2)), colors)
 
 
-def _shape(rng: np.random.Generator, size: int) -> np.ndarray:
-    """(S, S) float32, 0 or 1: a blob, a polygon, or a few strokes from thin to thick, somewhere near the
-    face."""
-    shape = np.zeros((size, size), np.float32)
-    center = rng.uniform(0.2, 0.8, 2) * size
-    kind = rng.random()
-    if kind < 0.35:
-        axes = rng.uniform(0.05, 0.3, 2) * size
-        cv2.ellipse(shape, (center, 2 * axes, rng.uniform(0, 180)), 1.0, -1)
-    elif kind < 0.65:
-        angles = np.sort(rng.uniform(0, 2 * np.pi, rng.integers(3, 9)))
-        reach = rng.uniform(0.08, 0.35, len(angles)) * size
-        corners = center + reach[:, None] * np.stack([np.cos(angles), np.sin(angles)], -1)
-        cv2.fillPoly(shape, [corners.astype(np.int32)], 1.0)
-    else:
-        thickness = int(np.exp(rng.uniform(np.log(0.008), np.log(0.09))) * size) + 1
-        for _ in range(rng.integers(1, 5)):
-            start, end = rng.uniform(0.1, 0.9, (2, 2)) * size
-            bend = (start + end) / 2 + rng.normal(0, 0.1, 2) * size
-            t = np.linspace(0, 1, 24)[:, None]
-            curve = (1 - t) ** 2 * start + 2 * t * (1 - t) * bend + t**2 * end
-            cv2.polylines(shape, [curve.astype(np.int32)], False, 1.0, thickness)
-    return shape
-
-
 def _cast_shadow(things: Layers, rng: np.random.Generator) -> None:
     """Darkness with a soft or hard edge across the face, which is no occluder."""
     size = len(things.image)
@@ -168,7 +138,7 @@ def _cast_shadow(things: Layers, rng: np.random.Generator) -> None:
         angle = rng.uniform(0, 2 * np.pi)
         area = (x * np.cos(angle) + y * np.sin(angle) > rng.uniform(-0.2, 0.2)).astype(np.float32)
     else:
-        area = _shape(rng, size)
+        area = random_shape(rng, size)
     area = cv2.GaussianBlur(area, (0, 0), np.exp(rng.uniform(np.log(1.5), np.log(25))))
     things.darken(rng.uniform(0.15, 0.7) * area)
 
@@ -177,7 +147,7 @@ def _moved(things: Layers, rng: np.random.Generator, how: Augmentation, size: in
     """Turned, scaled, shifted and perhaps mirrored into size x size pixels."""
     given = len(things.image)
     mirror = rng.random() < 0.5
-    matrix = _similarity(rng, given, how.turn, how.shift, how.scale, mirror)
+    matrix = random_similarity(rng, given, how.turn, how.shift, how.scale, mirror)
     matrix[:, 2] += (size - given) / 2
     shape, back = (size, size), cv2.BORDER_REPLICATE
     image = cv2.warpAffine(things.image, matrix, shape, flags=cv2.INTER_LINEAR, borderMode=back)
@@ -186,47 +156,3 @@ def _moved(things: Layers, rng: np.random.Generator, how: Augmentation, size: in
         for x in (things.labels, things.region)
     )
     return Layers(image, labels, region)
-
-
-def _similarity(
-    rng, size: int, turn: float, shift: float, scale: tuple[float, float], mirror: bool
-) -> np.ndarray:
-    """(2, 3): a random similarity about the middle of size x size pixels."""
-    angle, factor = math.radians(rng.uniform(-turn, turn)), math.exp(rng.uniform(*np.log(scale)))
-    linear = factor * np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
-    linear = linear @ np.diag([-1.0 if mirror else 1.0, 1.0])
-    middle = np.full(2, (size - 1) / 2)
-    return np.column_stack([linear, middle + rng.uniform(-shift, shift, 2) * size - linear @ middle])
-
-
-def _photographed(image: np.ndarray, rng: np.random.Generator, how: Augmentation) -> np.ndarray:
-    """(S, S, 3) float32 in [0, 1] as another camera would have taken it: light, colours, sharpness, noise,
-    JPEG."""
-    size = len(image)
-    cast = np.exp(rng.normal(0, 0.22) + rng.normal(0, 0.07, 3))
-    image = np.clip(image, 0, 1) ** np.float32(np.exp(rng.normal(0, 0.2))) * cast.astype(np.float32)
-    level = image.mean()
-    image = level + (image - level) * np.float32(np.exp(rng.normal(0, 0.2)))
-    grey = image @ np.array([[0.299], [0.587], [0.114]], np.float32)
-    saturation = 0 if rng.random() < how.grey else np.exp(rng.normal(0, 0.25))
-    image = grey + np.float32(saturation) * (image - grey)
-    if rng.random() < how.small:
-        side = int(size * rng.uniform(0.25, 0.8))
-        image = cv2.resize(cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA), (size, size))
-    if rng.random() < how.blur:
-        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.8))
-    if rng.random() < how.noise:
-        grains = rng.normal(0, rng.uniform(0.005, 0.05), (size, size, 1 if saturation == 0 else 3))
-        image = image + grains.astype(np.float32)
-    pixels = (255 * np.clip(image, 0, 1) + 0.5).astype(np.uint8)
-    if rng.random() < how.jpeg:
-        quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.uniform(30, 95))]
-        pixels = cv2.imdecode(cv2.imencode(".jpg", pixels, quality)[1], cv2.IMREAD_COLOR)
-    return _unit(pixels)
-
-
-def _smooth(rng: np.random.Generator, size: int, cells: int) -> np.ndarray:
-    """(S, S) float32 smooth noise of about unit variance."""
-    return cv2.resize(
-        rng.normal(size=(cells, cells)).astype(np.float32), (size, size), interpolation=cv2.INTER_CUBIC
-    )
