@@ -68,12 +68,13 @@ class VGGFeatures(nn.Module):
 
         Raises MissingAssetError when it is not there or holds something else. Only tensors are unpickled.
         """
-        features, file = cls(), Path(file)
+        file = Path(file)
         try:
             if file.suffix == ".safetensors":
                 state = load_file(file)
             else:
                 state = torch.load(file, map_location="cpu", weights_only=True)
+            features = cls()
             layers = features.layers.state_dict()
             features.layers.load_state_dict({key: state[f"features.{key}"] for key in layers})
         except (OSError, RuntimeError, KeyError, TypeError, EOFError, pickle.UnpicklingError, SafetensorError) as e:
