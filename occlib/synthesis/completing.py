@@ -110,7 +110,8 @@ def read_synthesis(path) -> SynthesisNetwork:
     state, header = load_weights(path)
     how = header["configuration"]["stage"]
     how = how.get("synthesis", how)
-    network = SynthesisNetwork(tuple(how["widths"]), how["blocks"], how["fold"], how["skips"], how["guide"])
+    names = ("blocks", "fold", "skips", "guide", "contours")
+    network = SynthesisNetwork(tuple(how["widths"]), *(how[name] for name in names))
     network.load_state_dict(tensors_of(state, "synthesis"))
     return network.eval().requires_grad_(False)
 

@@ -13,7 +13,7 @@ class SynthesisNetwork(nn.Module):
     """I_1 = N_syn(I_true (1 - M), C_goal) by a residual generator.
 
     guide: whether it also sees the mask and the face model, see `occlib.guide`; it then starts from the guide's
-    picture and adds to it. The rest: see `ResidualGenerator`.
+    picture and adds to it. contours: whether it sees them; without is for comparison. The rest: see `ResidualGenerator`.
     """
 
     def __init__(
@@ -23,9 +23,10 @@ class SynthesisNetwork(nn.Module):
         fold: int = 1,
         skips: bool = False,
         guide: bool = True,
+        contours: bool = True,
     ):
         super().__init__()
-        self.guided = guide
+        self.guided, self.contoured = guide, contours
         self.generator = ResidualGenerator(4 + (1 + CHANNELS) * guide, 3, widths, blocks, fold, skips)
         if guide:
             nn.init.zeros_(self.generator.leave.weight)  # the first complete face is the guide's
@@ -44,7 +45,7 @@ class SynthesisNetwork(nn.Module):
         occluded. contours: C_goal (N, 1, H, W) in [0, 1]. guide (N, 5, H, W), where the network was built with
         one.
         """
-        parts = [photo * (1 - mask), contours]
+        parts = [photo * (1 - mask), contours * self.contoured]
         if guide is None:
             return 0.5 + 0.5 * torch.tanh(self.generator(torch.cat(parts, dim=1)))
         return guide[:, :3] + torch.tanh(self.generator(torch.cat([*parts, mask, guide], dim=1)))

@@ -70,7 +70,7 @@ class SynthesisStage:
         self.settings = s = settings
         self.networks = nn.ModuleDict(
             {
-                "synthesis": SynthesisNetwork(s.widths, s.blocks, s.fold, s.skips, s.guide),
+                "synthesis": SynthesisNetwork(s.widths, s.blocks, s.fold, s.skips, s.guide, s.contours),
                 "judge": PatchDiscriminator(4, s.judge_width),  # sees the picture and C_goal
             }
         )
