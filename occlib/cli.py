@@ -163,8 +163,9 @@ def evaluate(
         protocol: fitting: heads drawn from the model, their shape recovered from the image alone (100 heads take
             about an hour on two cores). photos: landmarks of the fitted face against detected ones on real photos.
             world: whether networks made for photos find the synthetic world's faces and know them apart.
-            parsing: face masks and parse maps, on the world's test split and on real photos. synthesis: complete
-            faces, on the same (an hour for 200 samples). verification: whether completed faces of ORL are known.
+            parsing: face masks and parse maps, on the world's test split and on real photos.
+            synthesis: completed faces, on the same (an hour for 200 samples).
+            verification: whether completed faces of ORL are known again.
         count: How many heads (100), photos (12), people (200; of ORL 40) or samples (1000; of synthesis 200).
         seed: The same seed draws the same heads.
         others: Weights of other runs of the synthesis or joint stage, for more rows of synthesis.

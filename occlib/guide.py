@@ -2,8 +2,8 @@
 
     photo with a hole --fit to what is visible--> V_x --render--> colours matched --> laid into the hole
 
-A large hole leaves a network nothing to hold on to; the fitted face says where eyes and mouth must be. In training
-there is no time to fit: the true coefficients are made wrong as a fit's are (`Errors`).
+A large hole leaves a network nothing to hold on to; the fitted face says where eyes and mouth must be. In
+training there is no time to fit: the true coefficients are made wrong as a fit's are (`Errors`).
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ class Guide:
 class Errors:
     """Standard deviations of what a fit to the visible part of a face gets wrong.
 
-    With these the guide is as far from the truth in the hole (PSNR) as `fitted_guide`'s on samples of the world.
-    The fit's own coefficients err more (1.3, 0.9 and 1.3), but along what the photo hardly shows.
+    With these the guide is as far from the truth in the hole (PSNR) as `fitted_guide`'s on samples of the
+    world. The fit's own coefficients err more (1.3, 0.9 and 1.3), but along what the photo hardly shows.
 
     identity, expression, texture: of every coefficient, in its own standard deviations. light: of every
     spherical-harmonics coefficient. angle: radians. scale: natural logarithm of k. shift: share of the side.
@@ -82,9 +82,7 @@ class Errors:
         return np.concatenate([*found, angles, k, shift]).astype(np.float32)
 
 
-def model_guide(
-    photo: np.ndarray, hole: np.ndarray, vector: np.ndarray, side: float | None = None
-) -> Guide:
+def model_guide(photo: np.ndarray, hole: np.ndarray, vector: np.ndarray, side: float | None = None) -> Guide:
     """The guide of a photo (S, S, 3) float32 in [0, 1] with a hole (S, S) bool, for V_x (239,) of that photo.
 
     The rendered colours are matched to the visible face's by an affine map; what still differs there is
@@ -126,7 +124,7 @@ def fitted_guide(photo: np.ndarray, hole: np.ndarray, looks: int = 2) -> Guide:
 
 @torch.no_grad()
 def face_picture(vector: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """The face of V_x (239,), given for a photo of `size` pixels: (S, S, 3) float32 colours and (S, S) coverage.
+    """The face of V_x (239,), given for a photo of S pixels a side: colours (S, S, 3), coverage (S, S).
 
     Covered is what shows a part of the face, with a soft rim; scalp, ears and neck wear hair and clothes.
     """
@@ -142,7 +140,7 @@ def face_picture(vector: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]
 
 
 def colour_match(drawn: np.ndarray, photo: np.ndarray, where: np.ndarray) -> np.ndarray:
-    """(4, 3): the affine map of colours that carries `drawn` to `photo`, both (S, S, 3), where (S, S) is true.
+    """(4, 3): the affine map of colours that carries `drawn` to `photo`, both (S, S, 3), in the area `where`.
 
         min_A  sum_where |[drawn, 1] A - photo|^2 + ridge |A - A_0|^2
 

@@ -119,8 +119,10 @@ def convolution(channels_in: int, channels_out: int, kernel: int = 3, stride: in
     yield nn.GroupNorm(4, channels_out)
     yield nn.ReLU()
 
+
 class ResidualBlock(nn.Module):
-    """x + N(W_2 ReLU(N(W_1 x))), W_1 a 3x3 convolution of some dilation, W_2 a plain one, N a normalisation."""
+    """x + N(W_2 ReLU(N(W_1 x))), W_1 a 3x3 convolution of some dilation, W_2 a plain one, N a
+    normalisation."""
 
     def __init__(self, channels: int, dilation: int):
         super().__init__()
@@ -142,8 +144,8 @@ class ResidualGenerator(nn.Module):
     twice, `blocks` residual blocks of dilation 2, which see the whole of a face, up twice, and out.
 
     widths: channels at 1, 1/2 and 1/4 of the size. fold: f folds each f x f pixels into channels first, so
-    that the widths are those at 1/f, 1/2f and 1/4f: 1/f^2 of the work. skips: what the way down saw is added on
-    the way up, so that lines need not pass through the smallest maps. H and W must be multiples of 4 fold.
+    that the widths are those at 1/f, 1/2f and 1/4f: 1/f^2 of the work. skips: what the way down saw is added
+    on the way up, so that lines need not pass through the smallest maps. H and W must be multiples of 4 fold.
     """
 
     def __init__(
@@ -182,8 +184,8 @@ class ResidualGenerator(nn.Module):
 
 
 class PatchDiscriminator(nn.Module):
-    """Which 70x70 patches of a picture are true? (N, channels_in, H, W) -> five activations, the last (N, 1, h,
-    w) logits (Isola et al. 2017).
+    """Which 70x70 patches of a picture are true? (N, channels_in, H, W) -> five activations, the last (N, 1,
+    h, w) logits (Isola et al. 2017).
 
     Every convolution is divided by its largest singular value (Miyato et al. 2018), so that the
     discriminator's slope is bounded and its generator can follow.
@@ -207,7 +209,8 @@ class PatchDiscriminator(nn.Module):
 
 
 def instance_norm(channels: int) -> nn.Module:
-    """Each channel of each picture gets mean 0 and variance 1 (Ulyanov et al. 2016), then a scale and a shift."""
+    """Each channel of each picture gets mean 0 and variance 1 (Ulyanov et al. 2016), then a scale and a
+    shift."""
     return nn.InstanceNorm2d(channels, affine=True)
 
 
@@ -216,7 +219,7 @@ def _layer(convolution: nn.Module, channels: int) -> nn.Sequential:
 
 
 def adversarial_loss(true: torch.Tensor, made: torch.Tensor) -> torch.Tensor:
-    """Eqs. 2 and 4: L = E[log D(true)] + E[log(1 - D(made))], which the discriminator makes larger; at most 0.
+    """Eqs. 2 and 4: L = E[log D(true)] + E[log(1 - D(made))], at most 0; the discriminator makes it larger.
 
     true, made: logits (N, 1, h, w) of D for true and for made pictures, D = sigmoid(logit). Expectations are
     means over images and patches.
@@ -227,8 +230,8 @@ def adversarial_loss(true: torch.Tensor, made: torch.Tensor) -> torch.Tensor:
 def fooling_loss(made: torch.Tensor) -> torch.Tensor:
     """-E[log D(made)], which the generator makes smaller; made: logits (N, 1, h, w).
 
-    In the place of E[log(1 - D(made))], the generator's part of Eqs. 2 and 4: the same fixed point, but a slope
-    that does not vanish while the discriminator wins (Goodfellow et al. 2014, section 3).
+    In the place of E[log(1 - D(made))], the generator's part of Eqs. 2 and 4: the same fixed point, but a
+    slope that does not vanish while the discriminator wins (Goodfellow et al. 2014, section 3).
     """
     return -F.logsigmoid(made.float()).mean()
 
@@ -244,7 +247,8 @@ def frozen(network: nn.Module) -> Iterator[nn.Module]:
 
 
 def tensors_of(state: dict[str, torch.Tensor], name: str) -> dict[str, torch.Tensor]:
-    """Those of the network `name` among those of several, without its name; all of them if there is just one."""
+    """Those of the network `name` among those of several, without its name; all of them if there is just
+    one."""
     own = {key.removeprefix(f"{name}."): x for key, x in state.items() if key.startswith(f"{name}.")}
     return own or state
 

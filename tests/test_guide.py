@@ -1,4 +1,5 @@
-"""The face model as a guide: exact where the photo is visible, and nearer to the truth than the hole's surroundings."""
+"""The face model as a guide: exact where the photo is visible, and nearer to the truth than the hole's
+surroundings."""
 
 import cv2
 import numpy as np

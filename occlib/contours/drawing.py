@@ -9,7 +9,6 @@ import torch
 
 from occlib import assets
 from occlib.contours.network import ContourNetwork
-from occlib.data.sample import contours_of
 from occlib.guide import Guide
 from occlib.networks import load_weights, tensors_of
 
@@ -22,8 +21,8 @@ def draw_contours(
 ) -> np.ndarray:
     """C_syn of an aligned photo (S, S, 3) uint8 with a hole (S, S) bool: (S, S) float32 in [0, 1].
 
-    S a multiple of 32. guide: that of photo and hole, see `occlib.guide`. network: by default the shipped one.
-    Contours around the hole are those of the guide's image: the hole's own edge is none.
+    S a multiple of 32. guide: that of photo and hole, see `occlib.guide`. network: by default the shipped
+    one. Contours around the hole are those of the guide's image: the hole's own edge is none.
     """
     network = load_contours() if network is None else network
     image = torch.from_numpy(photo.copy()).permute(2, 0, 1)[None].float() / 255

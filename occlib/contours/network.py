@@ -16,7 +16,8 @@ GREY = (0.299, 0.587, 0.114)
 class ContourNetwork(nn.Module):
     """N_cont of Eq. 1: a residual generator whose numbers are the logits of contours.
 
-    guide: whether it also sees the face model, see `occlib.guide`, whose contours it then corrects. The rest: see `ResidualGenerator`.
+    guide: whether it also sees the face model, see `occlib.guide`, whose contours it then corrects. The rest:
+    see `ResidualGenerator`.
     """
 
     def __init__(

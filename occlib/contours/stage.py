@@ -23,7 +23,8 @@ Batch = dict[str, torch.Tensor]
 class ContoursSettings:
     """widths, blocks, fold, skips: of the generator. guide: whether it sees the face model; False is the
     paper's road. judge_width: of the discriminator, judge_rate: its learning rate, as a share. adversarial,
-    features: lambda_1 and lambda_2 of Eq. 7; lines: weight of our `line_loss`. faces: how examples are made."""
+    features: lambda_1 and lambda_2 of Eq. 7; lines: weight of our `line_loss`. faces: how examples are
+    made."""
 
     widths: tuple[int, int, int] = (64, 128, 256)
     blocks: int = 8

@@ -1,7 +1,7 @@
 """Where a face is hidden from the networks that complete it, and the examples that they learn from.
 
-A hole is the sample's own occluder, another's, a random shape, or a grey block on eyes, nose or mouth. The photo
-around it may still show the rest of an occluder, as a photo does whose face mask ends with the face.
+A hole is the sample's own occluder, another's, a random shape, or a grey block on eyes, nose or mouth. The
+photo around it may still show the rest of an occluder, as a photo does whose face mask ends with the face.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from occlib.errors import DataError
 from occlib.guide import Errors, blank_guide, model_guide
 
 MARGIN = 3
-"""Pixels of 256 by which a mask grows before it is a hole: what fills it must not start from the occluder's rim."""
+"""Pixels of 256 by which a mask grows before it is a hole: what fills it must not start from the occluder's
+rim."""
 RIM = 8
 """Pixels of 256 around the face in which the face mask may still be."""
 BLOCKS = {"eyes": slice(36, 48), "nose": slice(27, 36), "mouth": slice(48, 68), "centre": slice(30, 36)}
@@ -33,10 +34,10 @@ TRIES = 4
 class Incomplete:
     """How a sample becomes a face with a hole.
 
-    crop: pixels a side of the piece of the photo, near the hole. scale: limits of pixels of the crop a pixel of
-    the photo. turn: degrees, shift: share of the crop. own, other, shape, block: how often the hole is the
-    sample's own occluder, another's, random shapes, a block. unguided: how often the guide is blank, as when no
-    face is found. errors: of the guide. photography: what cameras do.
+    crop: pixels a side of the piece of the photo, near the hole. scale: limits of pixels of the crop a pixel
+    of the photo. turn: degrees, shift: share of the crop. own, other, shape, block: how often the hole is the
+    sample's own occluder, another's, random shapes, a block. unguided: how often the guide is blank, as when
+    no face is found. errors: of the guide. photography: what cameras do.
     """
 
     crop: int = 128
@@ -72,7 +73,9 @@ def incomplete_face(
     hole, around = draw_hole(sample, samples, rng, how)
     clean = np.where(hole[..., None], sample.clean, around).astype(np.float32) / 255
     matrix = _piece(hole, rng, how)
-    clean = cv2.warpAffine(clean, matrix, 2 * (how.crop,), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    clean = cv2.warpAffine(
+        clean, matrix, 2 * (how.crop,), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
     hole = cv2.warpAffine(hole.astype(np.uint8), matrix, 2 * (how.crop,), flags=cv2.INTER_NEAREST) > 0
     clean = exposed(clean, rng, how.photography)
     photo, clean = recorded(clean, rng, how.photography), np.clip(clean, 0, 1)
@@ -113,8 +116,8 @@ def draw_hole(
 
 
 def own_hole(sample: Sample, margin: int = MARGIN, face_only: bool = True) -> np.ndarray:
-    """(S, S) bool: the occluder and `margin` pixels of 256 around it; in the face and its rim only, as the face
-    mask of section 3.1, or everywhere."""
+    """(S, S) bool: the occluder and `margin` pixels of 256 around it; in the face and its rim only, as the
+    face mask of section 3.1, or everywhere."""
     size = len(sample.mask)
     hole = _grown(sample.mask > 0, margin * size / 256)
     if face_only and sample.face is not None:
@@ -123,8 +126,8 @@ def own_hole(sample: Sample, margin: int = MARGIN, face_only: bool = True) -> np
 
 
 def block_hole(sample: Sample, rng: np.random.Generator, name: str | None = None) -> np.ndarray:
-    """(S, S) bool: an upright block over one of BLOCKS, a random one without a name; the centre's is as wide as
-    the outer corners of the eyes are apart."""
+    """(S, S) bool: an upright block over one of BLOCKS, a random one without a name; the centre's is as wide
+    as the outer corners of the eyes are apart."""
     name = name or list(BLOCKS)[rng.integers(len(BLOCKS))]
     points = sample.landmarks
     apart = np.linalg.norm(points[36] - points[45])
@@ -187,7 +190,9 @@ def _piece(hole: np.ndarray, rng: np.random.Generator, how: Incomplete) -> np.nd
     return matrix
 
 
-def _tensors(photo, clean, hole, vector, guide: bool, how: Incomplete, rng, side=None) -> dict[str, torch.Tensor]:
+def _tensors(
+    photo, clean, hole, vector, guide: bool, how: Incomplete, rng, side=None
+) -> dict[str, torch.Tensor]:
     contours = contours_of((255 * clean + 0.5).astype(np.uint8), side=side)
     tensors = {
         "photo": torch.from_numpy(np.ascontiguousarray(photo.transpose(2, 0, 1), np.float32)),

@@ -1,7 +1,8 @@
 """How well the hole in a face is filled: `occlib evaluate synthesis`.
 
-Every method gets the same photo, hole and guide; all is measured in the hole, against the photo that was covered.
-A completion is a guess: a good one need not be the truth, but on the average nearer to it than a bad one.
+Every method gets the same photo, hole and guide; all is measured in the hole, against the photo that was
+covered. A completion is a guess: a good one need not be the truth, but on the average nearer to it than a bad
+one.
 """
 
 from __future__ import annotations
@@ -33,14 +34,15 @@ from occlib.synthesis import baselines, complete_aligned, read_synthesis
 COVERAGES = (0.1, 0.2, 0.3, 0.4, 0.5)
 """Borders of the bins of coverage, the share of the face that is hidden."""
 MAPS = 4
-"""Of the encoder, which the feature distance compares; the loss of the shipped networks saw the first three."""
+"""Of the encoder, which the feature distance compares; the loss of the shipped networks saw the first
+three."""
 COLUMNS = ("PSNR", "SSIM", "L1", "features", "precision", "recall", "found", "landmarks")
 
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """photo, clean (S, S, 3) uint8, hole (S, S) bool, the guide fitted to what is visible, the true contours (S, S)
-    uint8, and the share of the face that is hidden."""
+    """photo, clean (S, S, 3) uint8, hole (S, S) bool, the guide fitted to what is visible, the true contours
+    (S, S) uint8, and the share of the face that is hidden."""
 
     photo: np.ndarray
     clean: np.ndarray
@@ -64,7 +66,8 @@ Method = Callable[[Case], np.ndarray]
 
 
 def methods(others: Iterable[Path] = ()) -> dict[str, Method]:
-    """Name -> what completes a case, (S, S, 3) uint8. others: weights of other runs, one more row for each."""
+    """Name -> what completes a case, (S, S, 3) uint8. others: weights of other runs, one more row for
+    each."""
 
     def ours(case: Case) -> np.ndarray:
         return complete_aligned(case.photo, case.hole, case.guide).completed
@@ -90,9 +93,7 @@ def methods(others: Iterable[Path] = ()) -> dict[str, Method]:
     }
 
 
-def evaluate_synthesis(
-    count: int = 200, photos: int = 12, seed: int = 0, others: Iterable[Path] = ()
-) -> str:
+def evaluate_synthesis(count: int = 200, photos: int = 12, seed: int = 0, others: Iterable[Path] = ()) -> str:
     """The tables of the world's test split and of real photos; shows a progress bar."""
     chosen, bounds = methods(others), (COVERAGES[0], COVERAGES[-1])
     world = World(seed, split="test", coverage=bounds, bare=0)
@@ -128,15 +129,19 @@ def table(title: str, samples: Iterable[Sample], chosen: dict[str, Method]) -> l
 def measure(case: Case, done: np.ndarray, seen: np.ndarray | None) -> list[float]:
     """The COLUMNS of a completed photo (S, S, 3) uint8.
 
-    PSNR in dB and L1 of colours in [0, 1]; SSIM, mean of its map; the distance of features; precision and recall of
-    contours, a pixel more or less; whether FaceMesh finds the face, and how far its 51 inner landmarks are from
-    those it sees in the clean photo, `seen`, over the distance of the outer eye corners.
+    PSNR in dB and L1 of colours in [0, 1]; SSIM, mean of its map; the distance of features; precision and
+    recall of contours, a pixel more or less; whether FaceMesh finds the face, and how far its 51 inner
+    landmarks are from those it sees in the clean photo, `seen`, over the distance of the outer eye corners.
     """
     error = (done.astype(np.float64) - case.clean)[case.hole] / 255
     psnr = -10 * np.log10(max(np.square(error).mean(), 1e-10))
     ssim = structural_similarity(done, case.clean, channel_axis=2, full=True)[1].mean(-1)[case.hole].mean()
-    maps = [torch.from_numpy((x > 0).astype(np.float32))[None, None] for x in (contours_of(done), case.contours)]
-    right, made, near, true = matches(*maps, torch.from_numpy(case.hole.astype(np.float32))[None, None]).tolist()
+    maps = [
+        torch.from_numpy((x > 0).astype(np.float32))[None, None] for x in (contours_of(done), case.contours)
+    ]
+    right, made, near, true = matches(
+        *maps, torch.from_numpy(case.hole.astype(np.float32))[None, None]
+    ).tolist()
     precision, recall = (a / b if b else np.nan for a, b in ((right, made), (near, true)))
     found = _landmarks(done)
     offset = np.nan
@@ -149,7 +154,7 @@ def measure(case: Case, done: np.ndarray, seen: np.ndarray | None) -> list[float
 
 @torch.inference_mode()
 def feature_distance(one: np.ndarray, other: np.ndarray, hole: np.ndarray) -> float:
-    """How different two photos (S, S, 3) look to a network in the hole, as LPIPS (Zhang et al. 2018), uncalibrated:
+    """How different two photos (S, S, 3) look to a network in the hole: LPIPS (Zhang et al. 2018), raw.
 
         d = sum_n  mean over the hole of |phi_n(one) / |phi_n(one)| - phi_n(other) / |phi_n(other)||^2
 
@@ -180,9 +185,9 @@ def _other(file: Path) -> Method:
     if any(name.startswith("contours.") for name in load_weights(file)[0]):
         draw = partial(draw_contours, network=read_contours(file))
     network = read_synthesis(file)
-    return lambda case: complete_aligned(
-        case.photo, case.hole, case.guide, draw_contours=draw, network=network
-    ).completed
+    return lambda case: (
+        complete_aligned(case.photo, case.hole, case.guide, draw_contours=draw, network=network).completed
+    )
 
 
 def _landmarks(photo: np.ndarray) -> np.ndarray | None:

@@ -1,4 +1,5 @@
-"""The shipped N_syn at work: the complete face of a photo. A guess that looks right, not the truth about a person."""
+"""The shipped N_syn at work: the complete face of a photo. A guess that looks right, not the truth about a
+person."""
 
 from __future__ import annotations
 
@@ -29,17 +30,19 @@ DrawContours = Callable[[np.ndarray, np.ndarray, Guide], np.ndarray]
 
 
 class Completion(NamedTuple):
-    """contours (S, S) float32 in [0, 1]: C_goal. completed (S, S, 3) uint8: the photo with I_1 in its hole."""
+    """contours (S, S) float32 in [0, 1]: C_goal. completed (S, S, 3) uint8: the photo with I_1 in its
+    hole."""
 
     contours: np.ndarray
     completed: np.ndarray
 
 
 def complete(photo: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """The photo (H, W, 3) uint8 with its largest face complete, equal to the photo where the mask (H, W) is 0.
+    """The photo (H, W, 3) uint8 with its largest face complete, the same where the mask (H, W) is 0.
 
-    mask: non-zero = occluded if it is of whole numbers or bool; a float mask in [0, 1] from one half on. In the
-    square around the face the networks fill it, beside it Telea's method does. Raises NoFaceError, MaskError.
+    mask: non-zero = occluded if it is of whole numbers or bool; a float mask in [0, 1] from one half on. In
+    the square around the face the networks fill it, beside it Telea's method does. Raises NoFaceError,
+    MaskError.
     """
     photo, hole = load_photo(photo), hole_of(mask, photo.shape[:2])
     if not hole.any():
@@ -67,7 +70,7 @@ def complete_aligned(
     draw_contours: DrawContours | None = None,
     network: SynthesisNetwork | None = None,
 ) -> Completion:
-    """Complete a photo (S, S, 3) uint8 that `face_transform` has cut, S a multiple of 32, behind its mask (S, S).
+    """Complete a photo (S, S, 3) uint8 that `face_transform` has cut, S a multiple of 32, in its mask (S, S).
 
     guide: the face fitted to what is visible (`fitted_guide`); without one, colours from around the hole.
     draw_contours: (photo, hole, guide) -> C_syn (S, S) in [0, 1]; network: N_syn; by default those that ship.
@@ -75,7 +78,7 @@ def complete_aligned(
     hole = hole_of(mask, photo.shape[:2])
     network = load_synthesis() if network is None else network
     if draw_contours is None:
-        from occlib.contours import draw_contours  # the other half of section 3.2, where nobody brings their own
+        from occlib.contours import draw_contours  # section 3.2's other half, if nobody brings their own
     if guide is None:
         guide = blank_guide(photo.astype(np.float32) / 255, hole)
     image = torch.from_numpy(photo.copy()).permute(2, 0, 1)[None].float() / 255

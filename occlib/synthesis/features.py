@@ -30,8 +30,8 @@ def read_features(vgg: str | os.PathLike | None = None) -> nn.Module:
 class LiteFeatures(nn.Module):
     """EfficientNet-Lite0 as it ships, its first three maps: 16, 24 and 40 channels at 1/2, 1/4 and 1/8.
 
-    Each map is divided by its root mean square over photos of faces: the weights of Eq. 8 are made for features of
-    about that size.
+    Each map is divided by its root mean square over photos of faces: the weights of Eq. 8 are made for
+    features of about that size.
     """
 
     SIZES = (4.6, 7.8, 7.1)
@@ -43,6 +43,11 @@ class LiteFeatures(nn.Module):
 
     def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
         return [x / size for x, size in zip(self.encoder(images), self.SIZES, strict=True)]
+
+
+_UNREADABLE = (
+    OSError, RuntimeError, KeyError, TypeError, EOFError, pickle.UnpicklingError, SafetensorError,
+)  # fmt: skip
 
 
 class VGGFeatures(nn.Module):
@@ -77,11 +82,11 @@ class VGGFeatures(nn.Module):
             features = cls()
             layers = features.layers.state_dict()
             features.layers.load_state_dict({key: state[f"features.{key}"] for key in layers})
-        except (OSError, RuntimeError, KeyError, TypeError, EOFError, pickle.UnpicklingError, SafetensorError) as e:
-            reason = str(e).splitlines()[0] if str(e) else type(e).__name__
+        except _UNREADABLE as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise MissingAssetError(
-                f"{file} holds no weights of VGG-19 ({reason}): torchvision publishes them as vgg19-dcbb9e9d.pth"
-            ) from e
+                f"{file} holds no weights of VGG-19 ({reason}): torchvision has them as vgg19-dcbb9e9d.pth"
+            ) from error
         return features
 
     def forward(self, images: torch.Tensor) -> list[torch.Tensor]:

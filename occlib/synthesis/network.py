@@ -12,8 +12,9 @@ from occlib.networks import ResidualGenerator
 class SynthesisNetwork(nn.Module):
     """I_1 = N_syn(I_true (1 - M), C_goal) by a residual generator.
 
-    guide: whether it also sees the mask and the face model, see `occlib.guide`; it then starts from the guide's
-    picture and adds to it. contours: whether it sees them; without is for comparison. The rest: see `ResidualGenerator`.
+    guide: whether it also sees the mask and the face model, see `occlib.guide`; it then starts from the
+    guide's picture and adds to it. contours: whether it sees them; without is for comparison. The rest: see
+    `ResidualGenerator`.
     """
 
     def __init__(
@@ -42,8 +43,8 @@ class SynthesisNetwork(nn.Module):
         """I_1 (N, 3, H, W) in (-1, 2), near [0, 1] when trained; with tanh as EdgeConnect has it.
 
         photo (N, 3, H, W) RGB in [0, 1]: what it holds in the hole is not seen. mask M (N, 1, H, W), 1 =
-        occluded. contours: C_goal (N, 1, H, W) in [0, 1]. guide (N, 5, H, W), where the network was built with
-        one.
+        occluded. contours: C_goal (N, 1, H, W) in [0, 1]. guide (N, 5, H, W), where the network was built
+        with one.
         """
         parts = [photo * (1 - mask), contours * self.contoured]
         if guide is None:

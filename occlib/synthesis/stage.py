@@ -33,10 +33,10 @@ Batch = dict[str, torch.Tensor]
 class SynthesisSettings:
     """widths, blocks, fold, skips: of the generator. guide: whether it sees the face model; False is the
     paper's road. contours: False trains it without them, for comparison. compose: whether the losses see the
-    made picture in the hole only, with the photo around it, or, as in the paper, all of it. judge_width: of the
-    discriminator, judge_rate: its learning rate, as a share. adversarial, pixels, style: lambda_3, lambda_4 and
-    lambda_5 of Eq. 8; perceptual: weight of our `feature_distance`. style_region: of Eq. 6. vgg: a file of
-    VGG-19 for phi, by default EfficientNet-Lite0. faces: how examples are made."""
+    made picture in the hole only, with the photo around it, or, as in the paper, all of it. judge_width: of
+    the discriminator, judge_rate: its learning rate, as a share. adversarial, pixels, style: lambda_3,
+    lambda_4 and lambda_5 of Eq. 8; perceptual: weight of our `feature_distance`. style_region: of Eq. 6. vgg:
+    a file of VGG-19 for phi, by default EfficientNet-Lite0. faces: how examples are made."""
 
     widths: tuple[int, int, int] = (64, 128, 256)
     blocks: int = 8
@@ -131,7 +131,9 @@ class SynthesisStage:
     def judge_losses(self, batch: Batch) -> Batch:
         """Minus Eq. 4."""
         judge = self.networks["judge"]
-        true, false = (judge(torch.cat([x, batch["goal"]], dim=1))[-1] for x in (batch["clean"], batch["made"]))
+        true, false = (
+            judge(torch.cat([x, batch["goal"]], dim=1))[-1] for x in (batch["clean"], batch["made"])
+        )
         return {"adversarial": -self.settings.adversarial * adversarial_loss(true, false)}
 
     def validate(self, networks: nn.ModuleDict, batches: Iterable[Batch]) -> dict[str, float]:
@@ -149,7 +151,8 @@ class SynthesisStage:
 
 
 def hole_metrics(batches: Iterable[tuple[Batch, torch.Tensor]]) -> dict[str, float]:
-    """Means over the samples whose hole is not empty, of batches of `incomplete_face` and what completes them."""
+    """Means over the samples whose hole is not empty, of batches of `incomplete_face` and what completes
+    them."""
     rows = []
     for batch, complete in batches:
         guide = batch["guide"][:, :3] if "guide" in batch else complete

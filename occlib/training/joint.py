@@ -1,7 +1,8 @@
 """The third phase of section 3.2's networks: N_cont draws the contours by which N_syn completes the face.
 
-Until now N_syn has only seen true contours. Here it meets what N_cont makes of them, and its losses reach N_cont
-through C_goal, as in EdgeConnect's last phase. The two stages know nothing of one another: they meet here.
+Until now N_syn has only seen true contours. Here it meets what N_cont makes of them, and its losses reach
+N_cont through C_goal, as in EdgeConnect's last phase. The two stages know nothing of one another: they meet
+here.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ from occlib.training import checkpoints
 @dataclass(frozen=True)
 class JointSettings:
     """contours, synthesis: the two stages as they were trained. contours_run, synthesis_run: the folders of
-    those runs; without them the networks start anew. contours_rate: N_cont's learning rate, as a share. lines:
-    weight of the term that holds N_cont to true contours."""
+    those runs; without them the networks start anew. contours_rate: N_cont's learning rate, as a share.
+    lines: weight of the term that holds N_cont to true contours."""
 
     contours: ContoursSettings = field(default_factory=ContoursSettings)
     synthesis: SynthesisSettings = field(default_factory=SynthesisSettings)
@@ -61,14 +62,17 @@ class JointStage(SynthesisStage):
         try:
             self.networks[name].load_state_dict(tensors_of(checkpoints.load(folder)[kind], name))
         except RuntimeError as error:
-            raise TrainingError(f"{folder} holds a network of other sizes: give the settings of that run") from error
+            raise TrainingError(
+                f"{folder} holds a network of other sizes: give the settings of that run"
+            ) from error
 
     def parameters(self, player: str) -> list[dict]:
         if player == "judge":
             return super().parameters(player)
         factors = {"contours": self.joint.contours_rate, "synthesis": 1.0}
         return [
-            {"params": list(self.networks[name].parameters()), "factor": factor} for name, factor in factors.items()
+            {"params": list(self.networks[name].parameters()), "factor": factor}
+            for name, factor in factors.items()
         ]
 
     def goal(self, networks: nn.ModuleDict, batch: Batch) -> torch.Tensor:

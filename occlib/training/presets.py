@@ -13,7 +13,7 @@ from occlib.synthesis.stage import SynthesisSettings
 from occlib.training.joint import JointSettings
 from occlib.training.settings import Run, Training
 
-NARROW = {"widths": (64, 128, 192), "blocks": 6, "fold": 4, "skips": True, "judge_width": 32}
+NARROW = {"widths": (64, 128, 128), "blocks": 6, "fold": 4, "skips": True, "judge_width": 16}
 """A generator for CPUs: folded pixels, so that nothing is computed at full size."""
 WHOLE = Incomplete(crop=256, scale=(0.9, 1.1))
 SMALL_CONTOURS = ContoursSettings(**NARROW, adversarial=0.1, lines=1.0)

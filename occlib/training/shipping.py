@@ -26,12 +26,13 @@ by `face_transform`. Weakest on hands and on things that look like skin; full be
 taken for occluders.""",
     "contours": """\
 Trained on rendered faces only: no photo of a person is in the training data. Expects one upright face, cut
-by `face_transform`. The contours in the hole are a guess: they may be another expression's or another person's.""",
+by `face_transform`. The contours in the hole are a guess: they may be another expression's or another
+person's.""",
 }
 LIMITS["synthesis"] = LIMITS["joint"] = """\
 Trained on rendered faces only: no photo of a person is in the training data. Expects one upright face, cut
-by `face_transform`. What it paints is a guess that looks right, not the truth about a person: it proves nothing about
-what a covered face looks like."""
+by `face_transform`. What it paints is a guess that looks right, not the truth about a person: it proves
+nothing about what a covered face looks like."""
 
 
 def ship(folder: str | os.PathLike, weights: str | os.PathLike, *, int8: bool = False) -> dict:

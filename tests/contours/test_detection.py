@@ -18,7 +18,9 @@ def portrait():
 def test_it_is_the_contours_of_samples_and_nearly_skimages(portrait):
     ours = detect(portrait)
     np.testing.assert_array_equal(ours, contours_of(portrait))
-    theirs = canny(cv2.cvtColor(portrait, cv2.COLOR_RGB2GRAY) / 255, sigma=2, low_threshold=0.1, high_threshold=0.2)
+    theirs = canny(
+        cv2.cvtColor(portrait, cv2.COLOR_RGB2GRAY) / 255, sigma=2, low_threshold=0.1, high_threshold=0.2
+    )
     near = cv2.dilate(theirs.astype(np.uint8), np.ones((3, 3))) > 0
     assert near[ours > 0].mean() > 0.9
 

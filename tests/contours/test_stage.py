@@ -26,7 +26,14 @@ def samples(tmp_path_factory):
 def tiny(run, samples, **changes):
     """A preset's run as it is, but for sizes."""
     training = replace(
-        run.training, steps=1, batch=2, warmup=1, device="cpu", precision="no", workers=0, validation_samples=1
+        run.training,
+        steps=1,
+        batch=2,
+        warmup=1,
+        device="cpu",
+        precision="no",
+        workers=0,
+        validation_samples=1,
     )
     faces = replace(run.stage.faces, crop=64, scale=(0.8, 1.0))
     stage = replace(run.stage, faces=faces, **TINY, **changes)

@@ -31,14 +31,16 @@ def world():
 
 def test_the_same_numbers_give_the_same_example():
     one, two, three = (
-        incomplete_face(world(), 3, np.random.default_rng(seed), Incomplete(crop=48), True) for seed in (1, 1, 2)
+        incomplete_face(world(), 3, np.random.default_rng(seed), Incomplete(crop=48), True)
+        for seed in (1, 1, 2)
     )
     assert one.keys() == {"photo", "clean", "mask", "contours", "guide"}
     assert all(torch.equal(one[name], two[name]) for name in one)
     assert not torch.equal(one["photo"], three["photo"])
     shapes = {name: tuple(x.shape) for name, x in one.items()}
     assert shapes == {
-        "photo": (3, 48, 48), "clean": (3, 48, 48), "mask": (1, 48, 48), "contours": (1, 48, 48), "guide": (5, 48, 48),
+        "photo": (3, 48, 48), "clean": (3, 48, 48), "mask": (1, 48, 48), "contours": (1, 48, 48),
+        "guide": (5, 48, 48),
     }  # fmt: skip
     assert all(0 <= x.min() and x.max() <= 1 and x.dtype == torch.float32 for x in one.values())
     assert set(one["mask"].unique().tolist()) <= {0.0, 1.0}
@@ -108,7 +110,11 @@ def test_a_moved_pose_follows_the_picture():
 
     def points(v):
         f = Coefficients.from_vector(torch.from_numpy(v.astype(np.float32))[None])
-        return Camera(f.pose, 100).project(face_model().shape(f.identity, f.expression)[:, ::200])[0, :, :2].numpy()
+        return (
+            Camera(f.pose, 100)
+            .project(face_model().shape(f.identity, f.expression)[:, ::200])[0, :, :2]
+            .numpy()
+        )
 
     expected = cv2.transform(points(vector)[None] - 0.5, matrix)[0] + 0.5
     np.testing.assert_allclose(points(moved(vector, matrix)), expected, atol=1e-3)

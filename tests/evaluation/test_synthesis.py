@@ -13,7 +13,9 @@ from tests.data.fake import FakeWorld
 @pytest.fixture(autouse=True)
 def without_faces(monkeypatch):
     """Discs are no faces: no fit, and landmarks that follow the picture's brightness."""
-    monkeypatch.setattr(synthesis, "fitted_guide", lambda photo, hole: blank_guide(photo / np.float32(255), hole))
+    monkeypatch.setattr(
+        synthesis, "fitted_guide", lambda photo, hole: blank_guide(photo / np.float32(255), hole)
+    )
     marks = np.stack([np.arange(68.0), np.zeros(68)], 1)
     monkeypatch.setattr(synthesis, "_landmarks", lambda photo: marks + photo.mean() / 100)
 

@@ -54,7 +54,10 @@ def test_style_equals_a_loop():
     made, true = ([torch.randn(shape, generator=generator) for shape in shapes] for _ in range(2))
 
     def slow_gram(x):  # (Q, H, W)
-        return [[sum(float(u) * float(v) for u, v in zip(a.flatten(), b.flatten(), strict=True)) for b in x] for a in x]
+        return [
+            [sum(float(u) * float(v) for u, v in zip(a.flatten(), b.flatten(), strict=True)) for b in x]
+            for a in x
+        ]
 
     expected = 0.0
     for n in range(2):
@@ -94,5 +97,10 @@ def test_regions(pictures):
 
 def test_feature_distance_equals_a_loop(pictures):
     made, true, _ = pictures
-    expected = sum(abs(float(a) - float(b)) for a, b in zip(made.flatten(), true.flatten(), strict=True)) / made.numel()
-    assert float(feature_distance([made, 2 * made], [true, 2 * true])) == pytest.approx(3 * expected, rel=1e-4)
+    expected = (
+        sum(abs(float(a) - float(b)) for a, b in zip(made.flatten(), true.flatten(), strict=True))
+        / made.numel()
+    )
+    assert float(feature_distance([made, 2 * made], [true, 2 * true])) == pytest.approx(
+        3 * expected, rel=1e-4
+    )
