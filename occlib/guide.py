@@ -106,8 +106,8 @@ def fitted_guide(photo: np.ndarray, hole: np.ndarray, looks: int = 2) -> Guide:
     """The guide of a photo (S, S, 3) uint8 with a hole (S, S) bool; blank if no face is found.
 
     The face is looked for in the photo as it is: an occluder leads FaceMesh less astray than what it could be
-    filled with. Fitted to what is visible and drawn into the hole, it is looked for again, `looks` times in all:
-    landmarks that are seen better fit better.
+    filled with. Fitted to what is visible and drawn into the hole, it is looked for again, `looks` times in
+    all: landmarks that are seen better fit better.
     """
     pixels = photo.astype(np.float32) / 255
     guide = blank_guide(pixels, hole)
