@@ -162,9 +162,10 @@ def _with_configuration(arguments: list[str]) -> list[str]:
 
 
 def evaluate(
-    protocol: Positional[Literal["fitting", "photos", "world", "parsing"]],
+    protocol: Positional[Literal["fitting", "photos", "world", "parsing", "synthesis", "verification"]],
     count: int | None = None,
     seed: int = 0,
+    others: Annotated[tuple[Path, ...], arg(metavar="FILE...", help_behavior_hint="")] = (),
     workers: Annotated[int | None, arg(help_behavior_hint="(default: one a core)")] = None,
 ) -> int:
     """Repeat an evaluation and print its table.
@@ -174,8 +175,11 @@ def evaluate(
             about an hour on two cores). photos: landmarks of the fitted face against detected ones on real photos.
             world: whether networks made for photos find the synthetic world's faces and know them apart.
             parsing: face masks and parse maps, on the world's test split and on real photos.
-        count: How many heads (100), photos (12), people (200) or samples (1000).
+            synthesis: completed faces, on the same (an hour for 200 samples).
+            verification: whether completed faces of ORL are known again.
+        count: How many heads (100), photos (12), people (200; of ORL 40) or samples (1000; of synthesis 200).
         seed: The same seed draws the same heads.
+        others: Weights of other runs of the synthesis or joint stage, for more rows of synthesis.
         workers: Processes to fit heads with; each needs about 1.5 GB.
     """
     if protocol == "fitting":
@@ -190,6 +194,14 @@ def evaluate(
         from occlib.evaluation.parsing import evaluate_parsing
 
         print(evaluate_parsing(count or 1000, seed=seed))
+    elif protocol == "synthesis":
+        from occlib.evaluation.synthesis import evaluate_synthesis
+
+        print(evaluate_synthesis(count or 200, seed=seed, others=others))
+    elif protocol == "verification":
+        from occlib.evaluation.verification import evaluate_verification
+
+        print(evaluate_verification(count or 40))
     else:
         from occlib.evaluation.photos import evaluate_photos
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -12,6 +13,7 @@ import torch.nn.functional as F
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 from occlib import assets
 from occlib.errors import MissingAssetError
@@ -116,6 +118,139 @@ def convolution(channels_in: int, channels_out: int, kernel: int = 3, stride: in
     yield nn.Conv2d(channels_in, channels_out, kernel, stride, kernel // 2, bias=False)
     yield nn.GroupNorm(4, channels_out)
     yield nn.ReLU()
+
+
+class ResidualBlock(nn.Module):
+    """x + N(W_2 ReLU(N(W_1 x))), W_1 a 3x3 convolution of some dilation, W_2 a plain one, N a
+    normalisation."""
+
+    def __init__(self, channels: int, dilation: int):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, padding=dilation, dilation=dilation, bias=False),
+            instance_norm(channels), nn.ReLU(),
+            nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+            instance_norm(channels),
+        )  # fmt: skip
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + self.layers(x)
+
+
+class ResidualGenerator(nn.Module):
+    """From a picture to another of its size (N, channels_in, H, W) -> (N, channels_out, H, W), any numbers.
+
+    Johnson et al. 2016's generator as EdgeConnect (Nazeri et al. 2019) has it: in by a 7x7 convolution, down
+    twice, `blocks` residual blocks of dilation 2, which see the whole of a face, up twice, and out.
+
+    widths: channels at 1, 1/2 and 1/4 of the size. fold: f folds each f x f pixels into channels first, so
+    that the widths are those at 1/f, 1/2f and 1/4f: 1/f^2 of the work. skips: what the way down saw is added
+    on the way up, so that lines need not pass through the smallest maps. H and W must be multiples of 4 fold.
+    """
+
+    def __init__(
+        self,
+        channels_in: int,
+        channels_out: int,
+        widths: tuple[int, int, int] = (64, 128, 256),
+        blocks: int = 8,
+        fold: int = 1,
+        skips: bool = False,
+    ):
+        super().__init__()
+        self.fold, self.skips = fold, skips
+        kernel = 7 if fold == 1 else 3  # of folded pixels
+        a, b, c = widths
+        self.enter = _layer(nn.Conv2d(channels_in * fold**2, a, kernel, padding=kernel // 2), a)
+        self.downs = nn.ModuleList(
+            _layer(nn.Conv2d(wide, wider, 4, 2, 1), wider) for wide, wider in ((a, b), (b, c))
+        )
+        self.blocks = nn.Sequential(*(ResidualBlock(c, dilation=2) for _ in range(blocks)))
+        self.ups = nn.ModuleList(
+            _layer(nn.ConvTranspose2d(wider, wide, 4, 2, 1), wide) for wider, wide in ((c, b), (b, a))
+        )
+        self.leave = nn.Conv2d(a, channels_out * fold**2, kernel, padding=kernel // 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.enter(F.pixel_unshuffle(x, self.fold))
+        seen = []
+        for down in self.downs:
+            seen.append(x)
+            x = down(x)
+        x = self.blocks(x)
+        for up in self.ups:
+            x = up(x) + seen.pop() if self.skips else up(x)
+        return F.pixel_shuffle(self.leave(x), self.fold)
+
+
+class PatchDiscriminator(nn.Module):
+    """Which 70x70 patches of a picture are true? (N, channels_in, H, W) -> five activations, the last (N, 1,
+    h, w) logits (Isola et al. 2017).
+
+    Every convolution is divided by its largest singular value (Miyato et al. 2018), so that the
+    discriminator's slope is bounded and its generator can follow.
+    """
+
+    def __init__(self, channels_in: int, width: int = 64):
+        super().__init__()
+        sizes = (channels_in, width, 2 * width, 4 * width, 8 * width, 1)
+        strides = (2, 2, 2, 1, 1)
+        self.layers = nn.ModuleList(
+            spectral_norm(nn.Conv2d(a, b, 4, stride, 1, bias=False))
+            for a, b, stride in zip(sizes, sizes[1:], strides, strict=False)
+        )
+
+    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
+        activations = []
+        for layer in self.layers[:-1]:
+            x = F.leaky_relu(layer(x), 0.2)
+            activations.append(x)
+        return [*activations, self.layers[-1](x)]
+
+
+def instance_norm(channels: int) -> nn.Module:
+    """Each channel of each picture gets mean 0 and variance 1 (Ulyanov et al. 2016), then a scale and a
+    shift."""
+    return nn.InstanceNorm2d(channels, affine=True)
+
+
+def _layer(convolution: nn.Module, channels: int) -> nn.Sequential:
+    return nn.Sequential(convolution, instance_norm(channels), nn.ReLU())
+
+
+def adversarial_loss(true: torch.Tensor, made: torch.Tensor) -> torch.Tensor:
+    """Eqs. 2 and 4: L = E[log D(true)] + E[log(1 - D(made))], at most 0; the discriminator makes it larger.
+
+    true, made: logits (N, 1, h, w) of D for true and for made pictures, D = sigmoid(logit). Expectations are
+    means over images and patches.
+    """
+    return F.logsigmoid(true.float()).mean() + F.logsigmoid(-made.float()).mean()
+
+
+def fooling_loss(made: torch.Tensor) -> torch.Tensor:
+    """-E[log D(made)], which the generator makes smaller; made: logits (N, 1, h, w).
+
+    In the place of E[log(1 - D(made))], the generator's part of Eqs. 2 and 4: the same fixed point, but a
+    slope that does not vanish while the discriminator wins (Goodfellow et al. 2014, section 3).
+    """
+    return -F.logsigmoid(made.float()).mean()
+
+
+@contextmanager
+def frozen(network: nn.Module) -> Iterator[nn.Module]:
+    """The network, whose weights get no gradients from what is computed inside of the block."""
+    network.requires_grad_(False)
+    try:
+        yield network
+    finally:
+        network.requires_grad_(True)
+
+
+def tensors_of(state: dict[str, torch.Tensor], name: str) -> dict[str, torch.Tensor]:
+    """Those of the network `name` among those of several, without its name; all of them if there is just
+    one."""
+    own = {key.removeprefix(f"{name}."): x for key, x in state.items() if key.startswith(f"{name}.")}
+    return own or state
 
 
 def save_weights(

@@ -127,6 +127,17 @@ def test_evaluate_world_prints_the_report(capsys, monkeypatch):
     assert capsys.readouterr().out == "200 4\n"
 
 
+def test_evaluate_synthesis_and_verification_print_their_reports(capsys, monkeypatch):
+    def synthesis(count, seed, others):
+        return f"{count} {seed} {[str(file) for file in others]}"
+
+    monkeypatch.setattr("occlib.evaluation.synthesis.evaluate_synthesis", synthesis)
+    monkeypatch.setattr("occlib.evaluation.verification.evaluate_verification", lambda people: f"{people}")
+    run("evaluate", "synthesis", "--others", "a.safetensors", "b.safetensors")
+    run("evaluate", "verification")
+    assert capsys.readouterr().out == "200 0 ['a.safetensors', 'b.safetensors']\n40\n"
+
+
 def test_world_writes_the_samples_that_were_asked_for(tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(vars(data), "World", FakeWorld)
     ask = ("world", "--count", 5, "--seed", 3, "--size", 24, "--split", "test", "--workers", 0)

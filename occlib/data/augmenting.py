@@ -30,8 +30,8 @@ def photographed(image: np.ndarray, rng: np.random.Generator, how: Photography) 
 
 
 def exposed(image: np.ndarray, rng: np.random.Generator, how: Photography) -> np.ndarray:
-    """What light and lens do to an image (S, S, 3) float32 in [0, 1]: other colours, less sharpness. Not clipped
-    to [0, 1]."""
+    """What light and lens do to an image (S, S, 3) float32 in [0, 1]: other colours, less sharpness. Not
+    clipped to [0, 1]."""
     size = len(image)
     cast = np.exp(rng.normal(0, 0.22) + rng.normal(0, 0.07, 3))
     image = np.clip(image, 0, 1) ** np.float32(np.exp(rng.normal(0, 0.2))) * cast.astype(np.float32)

@@ -30,7 +30,15 @@ shadows may be taken for occluders. Children, headscarves, veils, scars and most
 training data: how often it errs on them nobody has measured. Confidence says how sure the network is, not
 how right: of what it never saw it can be sure and wrong. Not for finding, or for uncovering, people who chose
 to cover their faces.""",
+    "contours": """\
+Trained on rendered faces only: no photo of a person is in the training data. Expects one upright face, cut
+by `face_transform`. The contours in the hole are a guess: they may be another expression's or another
+person's.""",
 }
+LIMITS["synthesis"] = LIMITS["joint"] = """\
+Trained on rendered faces only: no photo of a person is in the training data. Expects one upright face, cut
+by `face_transform`. What it paints is a guess that looks right, not the truth about a person: it proves
+nothing about what a covered face looks like."""
 
 
 def ship(folder: str | os.PathLike, weights: str | os.PathLike, *, int8: bool = False) -> dict:

@@ -1,0 +1,196 @@
+"""How well the hole in a face is filled: `occlib evaluate synthesis`.
+
+Every method gets the same photo, hole and guide; all is measured in the hole, against the photo that was
+covered. A completion is a guess: a good one need not be the truth, but on the average nearer to it than a bad
+one.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from skimage.metrics import structural_similarity
+from tqdm import tqdm
+
+from occlib.contours import draw_contours, read_contours
+from occlib.contours.stage import matches
+from occlib.data import OccludedPhotos, World
+from occlib.data.holes import own_hole
+from occlib.data.sample import Sample, contours_of
+from occlib.evaluation.parsing import face_region
+from occlib.evaluation.photos import bench_photos
+from occlib.faces import detect, landmarks_68
+from occlib.guide import Guide, fitted_guide
+from occlib.networks import LiteEncoder, load_weights
+from occlib.synthesis import baselines, complete_aligned, read_synthesis
+
+COVERAGES = (0.1, 0.2, 0.3, 0.4, 0.5)
+"""Borders of the bins of coverage, the share of the face that is hidden."""
+MAPS = 4
+"""Of the encoder, which the feature distance compares; the loss of the shipped networks saw the first
+three."""
+COLUMNS = ("PSNR", "SSIM", "L1", "features", "precision", "recall", "found", "landmarks")
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """photo, clean (S, S, 3) uint8, hole (S, S) bool, the guide fitted to what is visible, the true contours
+    (S, S) uint8, and the share of the face that is hidden."""
+
+    photo: np.ndarray
+    clean: np.ndarray
+    hole: np.ndarray
+    guide: Guide
+    contours: np.ndarray
+    coverage: float
+
+    @classmethod
+    def of(cls, sample: Sample) -> Case:
+        """As the pipeline would meet the sample, had its face mask been perfect."""
+        if sample.parts is None:
+            sample = sample.replace(parts=face_region(sample).astype(np.uint8))
+        hole = own_hole(sample)
+        clean = np.where(hole[..., None], sample.clean, sample.image)
+        guide = fitted_guide(sample.image, hole)
+        return cls(sample.image, clean, hole, guide, contours_of(clean), sample.coverage)
+
+
+Method = Callable[[Case], np.ndarray]
+
+
+def methods(others: Iterable[Path] = ()) -> dict[str, Method]:
+    """Name -> what completes a case, (S, S, 3) uint8. others: weights of other runs, one more row for
+    each."""
+
+    def ours(case: Case) -> np.ndarray:
+        return complete_aligned(case.photo, case.hole, case.guide).completed
+
+    def without_guide(case: Case) -> np.ndarray:
+        return complete_aligned(case.photo, case.hole).completed
+
+    def without_contours(case: Case) -> np.ndarray:
+        return _with_contours(case, np.zeros(case.hole.shape, np.float32))
+
+    def with_true_contours(case: Case) -> np.ndarray:
+        return _with_contours(case, case.contours / np.float32(255))
+
+    return {
+        "Telea": lambda case: baselines.telea(case.photo, case.hole),
+        "Navier-Stokes": lambda case: baselines.navier_stokes(case.photo, case.hole),
+        "face model": lambda case: baselines.model_fill(case.photo, case.hole, case.guide),
+        "ours": ours,
+        "ours, guide off": without_guide,
+        "ours, contours off": without_contours,
+        "ours, true contours": with_true_contours,
+        **{Path(file).stem: _other(Path(file)) for file in others},
+    }
+
+
+def evaluate_synthesis(count: int = 200, photos: int = 12, seed: int = 0, others: Iterable[Path] = ()) -> str:
+    """The tables of the world's test split and of real photos; shows a progress bar."""
+    chosen, bounds = methods(others), (COVERAGES[0], COVERAGES[-1])
+    world = World(seed, split="test", coverage=bounds, bare=0)
+    real = OccludedPhotos(list(bench_photos(photos).values()), seed, coverage=bounds)
+    lines = table("World, test split", (world[index] for index in tqdm(range(count), "samples")), chosen)
+    return "\n".join([*lines, "", *table("Real photos", (real[index] for index in range(photos)), chosen)])
+
+
+def table(title: str, samples: Iterable[Sample], chosen: dict[str, Method]) -> list[str]:
+    """A block for all samples and one for each bin of coverage, with a row for each method."""
+    scores: dict[str, dict[str, list[list[float]]]] = defaultdict(lambda: defaultdict(list))
+    for case in map(Case.of, samples):
+        share = np.searchsorted(COVERAGES, case.coverage, side="right")
+        if not (0 < share < len(COVERAGES) and case.hole.any()):
+            continue
+        bin_name = f"coverage {COVERAGES[share - 1]:.0%} to {COVERAGES[share]:.0%}"
+        seen = _landmarks(case.clean)
+        for name, method in {"as it is": lambda case: case.photo, **chosen}.items():
+            row = measure(case, method(case), seen)
+            scores["all"][name].append(row)
+            scores[bin_name][name].append(row)
+    lines = []
+    for bin_name in sorted(scores):
+        rows = scores[bin_name]
+        lines.append(f"{title}, {bin_name}: {len(rows['as it is'])} samples, in the hole")
+        lines.append(" " * 24 + "".join(f"{column:>11}" for column in COLUMNS))
+        for name, values in rows.items():
+            means = np.nanmean(np.array(values), axis=0)
+            lines.append(f"{name:24}" + "".join(f"{mean:11.3f}" for mean in means))
+    return lines
+
+
+def measure(case: Case, done: np.ndarray, seen: np.ndarray | None) -> list[float]:
+    """The COLUMNS of a completed photo (S, S, 3) uint8.
+
+    PSNR in dB and L1 of colours in [0, 1]; SSIM, mean of its map; the distance of features; precision and
+    recall of contours, a pixel more or less; whether FaceMesh finds the face, and how far its 51 inner
+    landmarks are from those it sees in the clean photo, `seen`, over the distance of the outer eye corners.
+    """
+    error = (done.astype(np.float64) - case.clean)[case.hole] / 255
+    psnr = -10 * np.log10(max(np.square(error).mean(), 1e-10))
+    ssim = structural_similarity(done, case.clean, channel_axis=2, full=True)[1].mean(-1)[case.hole].mean()
+    maps = [
+        torch.from_numpy((x > 0).astype(np.float32))[None, None] for x in (contours_of(done), case.contours)
+    ]
+    right, made, near, true = matches(
+        *maps, torch.from_numpy(case.hole.astype(np.float32))[None, None]
+    ).tolist()
+    precision, recall = (a / b if b else np.nan for a, b in ((right, made), (near, true)))
+    found = _landmarks(done)
+    offset = np.nan
+    if found is not None and seen is not None:
+        apart = np.linalg.norm(seen[36] - seen[45])
+        offset = float(np.linalg.norm(found[17:] - seen[17:], axis=1).mean() / apart)
+    distance = feature_distance(done, case.clean, case.hole)
+    return [psnr, ssim, np.abs(error).mean(), distance, precision, recall, float(found is not None), offset]
+
+
+@torch.inference_mode()
+def feature_distance(one: np.ndarray, other: np.ndarray, hole: np.ndarray) -> float:
+    """How different two photos (S, S, 3) look to a network in the hole: LPIPS (Zhang et al. 2018), raw.
+
+        d = sum_n  mean over the hole of |phi_n(one) / |phi_n(one)| - phi_n(other) / |phi_n(other)||^2
+
+    with the features of EfficientNet-Lite0, a unit vector in every place.
+    """
+    images = torch.from_numpy(np.stack([one, other])).permute(0, 3, 1, 2).float() / 255
+    area = torch.from_numpy(hole.astype(np.float32))[None, None]
+    total = 0.0
+    for maps in _encoder()(images)[:MAPS]:
+        unit = F.normalize(maps, dim=1)
+        weights = F.adaptive_avg_pool2d(area, maps.shape[-2:])[0, 0]
+        total += float((weights * (unit[0] - unit[1]).square().sum(0)).sum() / weights.sum())
+    return total
+
+
+@cache
+def _encoder() -> LiteEncoder:
+    return LiteEncoder.pretrained().eval().requires_grad_(False)
+
+
+def _with_contours(case: Case, contours: np.ndarray) -> np.ndarray:
+    return complete_aligned(case.photo, case.hole, case.guide, draw_contours=lambda *_: contours).completed
+
+
+def _other(file: Path) -> Method:
+    """The networks of another run; N_cont is that which ships, where the file holds N_syn only."""
+    draw = draw_contours
+    if any(name.startswith("contours.") for name in load_weights(file)[0]):
+        draw = partial(draw_contours, network=read_contours(file))
+    network = read_synthesis(file)
+    return lambda case: (
+        complete_aligned(case.photo, case.hole, case.guide, draw_contours=draw, network=network).completed
+    )
+
+
+def _landmarks(photo: np.ndarray) -> np.ndarray | None:
+    """(68, 2) of the largest face in a photo, None where none is found."""
+    found = detect(photo)
+    return landmarks_68(found[0].points)[:, :2] if found else None

@@ -1,0 +1,202 @@
+"""A guide for contours and synthesis, beyond the paper: the face model, drawn into the hole.
+
+    photo with a hole --fit to what is visible--> V_x --render--> colours matched --> laid into the hole
+
+A large hole leaves a network nothing to hold on to; the fitted face says where eyes and mouth must be. In
+training there is no time to fit: the true coefficients are made wrong as a fit's are (`Errors`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import cv2
+import numpy as np
+import torch
+
+from occlib.data.sample import contours_of
+from occlib.faces import detect
+from occlib.morphable import Coefficients, MorphableModel
+from occlib.reconstruction import FACE_REGIONS, FitSettings, fit
+from occlib.rendering import Camera, render
+
+CHANNELS = 5
+"""Of `Guide.tensor`: three colours, coverage, contours."""
+QUICK = FitSettings(gauss_newton=((6.0, 4, 3), (3.0, 4, 2)), levels=())
+"""A fit of about a second."""
+LUMA = (0.299, 0.587, 0.114)
+LEAST_CHROMA = 2 / 255
+"""Mean difference of red, green and blue below which a photo is grey."""
+RIDGE = 0.005
+"""How much, as a share of the visible face's pixels, its colours are held to the rendering's own."""
+
+
+@dataclass(frozen=True, eq=False)
+class Guide:
+    """What may stand in the hole of a photo (S, S, 3).
+
+    image (S, S, 3) float32 in [0, 1]: the photo outside of the hole, the fitted face in it, and where no face
+    is, colours from around the hole. coverage (S, S) float32 in [0, 1]: where the face model says something.
+    contours (S, S) uint8, 0 or 255: the edges of `image`.
+    """
+
+    image: np.ndarray
+    coverage: np.ndarray
+    contours: np.ndarray
+
+    def tensor(self) -> torch.Tensor:
+        """(5, S, S) float32 in [0, 1]: colours, coverage, contours."""
+        maps = [*self.image.transpose(2, 0, 1), self.coverage, self.contours / 255]
+        return torch.from_numpy(np.stack(maps).astype(np.float32))
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Standard deviations of what a fit to the visible part of a face gets wrong.
+
+    With these the guide is as far from the truth in the hole (PSNR) as `fitted_guide`'s on samples of the
+    world. The fit's own coefficients err more (1.3, 0.9 and 1.3), but along what the photo hardly shows.
+
+    identity, expression, texture: of every coefficient, in its own standard deviations. light: of every
+    spherical-harmonics coefficient. angle: radians. scale: natural logarithm of k. shift: share of the side.
+    """
+
+    identity: float = 0.5
+    expression: float = 0.5
+    texture: float = 0.5
+    light: float = 0.2
+    angle: float = 0.05
+    scale: float = 0.02
+    shift: float = 0.01
+
+    def applied(self, vector: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray:
+        """V_x (239,) of a photo of `side` pixels as a fit would have found it."""
+        parts = np.split(vector, np.cumsum(Coefficients.SIZES)[:-1])
+        sds = (self.identity, self.expression, self.texture, self.light)
+        found = [part + sd * rng.standard_normal(len(part)) for part, sd in zip(parts, sds, strict=False)]
+        angles, k, shift = np.split(parts[-1], [3, 4])
+        angles = angles + self.angle * rng.standard_normal(3)
+        k = k * np.exp(self.scale * rng.standard_normal(1))
+        shift = shift + self.shift * side * rng.standard_normal(2)
+        return np.concatenate([*found, angles, k, shift]).astype(np.float32)
+
+
+def model_guide(photo: np.ndarray, hole: np.ndarray, vector: np.ndarray, side: float | None = None) -> Guide:
+    """The guide of a photo (S, S, 3) float32 in [0, 1] with a hole (S, S) bool, for V_x (239,) of that photo.
+
+    The rendered colours are matched to the visible face's by an affine map; what still differs there is
+    continued smoothly into the hole, so that there is no seam. side: see `contours_of`.
+    """
+    image, coverage = face_picture(vector, len(photo))
+    known = ~hole
+    face = coverage > 0.5
+    change = colour_match(image, photo, known & face)
+    drawn = image @ change[:3] + change[3]
+    drawn = drawn + smooth_fill(photo - drawn, known & face)
+    return _guide(photo, hole, drawn, coverage, side)
+
+
+def blank_guide(photo: np.ndarray, hole: np.ndarray, side: float | None = None) -> Guide:
+    """The guide where no face can be fitted: colours from around the hole, coverage 0."""
+    return _guide(photo, hole, photo, np.zeros(hole.shape, np.float32), side)
+
+
+def fitted_guide(photo: np.ndarray, hole: np.ndarray, looks: int = 2) -> Guide:
+    """The guide of a photo (S, S, 3) uint8 with a hole (S, S) bool; blank if no face is found.
+
+    The face is looked for in the photo as it is: an occluder leads FaceMesh less astray than what it could be
+    filled with. Fitted to what is visible and drawn into the hole, it is looked for again, `looks` times in
+    all: landmarks that are seen better fit better.
+    """
+    pixels = photo.astype(np.float32) / 255
+    guide = blank_guide(pixels, hole)
+    image = torch.from_numpy(pixels).permute(2, 0, 1)[None]
+    mask = torch.from_numpy(hole.astype(np.float32))[None, None]
+    for look in range(looks):
+        found = (look == 0 and detect(photo)) or detect(_bytes(guide.image))
+        if not found:
+            break
+        points = torch.from_numpy(found[0].points[:, :2])
+        vector = fit(image, points, face_model(), mask=mask, settings=QUICK).coefficients.vector()[0]
+        guide = model_guide(pixels, hole, vector.numpy())
+    return guide
+
+
+@torch.no_grad()
+def face_picture(vector: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """The face of V_x (239,), given for a photo of S pixels a side: colours (S, S, 3), coverage (S, S).
+
+    Covered is what shows a part of the face, with a soft rim; scalp, ears and neck wear hair and clothes.
+    """
+    model = face_model()
+    found = Coefficients.from_vector(torch.from_numpy(np.ascontiguousarray(vector, np.float32))[None])
+    vertices, albedo = model.shape(found.identity, found.expression), model.albedo(found.texture)
+    drawn = render(vertices, model.faces, albedo, found.lighting, Camera(found.pose, size), size)
+    triangles = drawn.fragments.pix_to_face[0, ..., 0]
+    vertices = model.faces[triangles.clamp(min=0)]  # (S, S, 3)
+    face = (_face_vertices()[vertices].all(-1) & (triangles >= 0)).numpy().astype(np.float32)
+    colors = smooth_fill(drawn.image[0].permute(1, 2, 0).numpy(), face > 0.5)  # under the soft rim too
+    return colors, cv2.GaussianBlur(face, (0, 0), size / 128)
+
+
+def colour_match(drawn: np.ndarray, photo: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """(4, 3): the affine map of colours that carries `drawn` to `photo`, both (S, S, 3), in the area `where`.
+
+        min_A  sum_where |[drawn, 1] A - photo|^2 + ridge |A - A_0|^2
+
+    A_0 leaves colours as they are, or makes them grey where the photo is grey. Nothing to compare gives A_0.
+    """
+    start = np.eye(4, 3, dtype=np.float32)
+    if where.any() and np.ptp(photo[where], axis=-1).mean() < LEAST_CHROMA:
+        start[:3] = np.array(LUMA)[:, None]
+    rows = np.column_stack([drawn[where], np.ones(where.sum(), np.float32)])
+    ridge = RIDGE * len(rows) * np.diag([1, 1, 1, 1e-3]) + 1e-3 * np.eye(4)
+    change = np.linalg.solve(rows.T @ rows + ridge, rows.T @ (photo[where] - rows @ start))
+    return (start + change).astype(np.float32)
+
+
+def smooth_fill(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Continue the known part (S, S) bool of values (S, S, C) float32 smoothly over all of the picture.
+
+    Pull-push (Gortler et al. 1996): half the size, where each pixel is the weighted mean of what is known of
+    four, filled in the same way, enlarges into the gaps. Nothing known gives zeros.
+    """
+    weights = known.astype(np.float32)
+    return _pulled_and_pushed(values * weights[..., None], weights)
+
+
+def _pulled_and_pushed(weighted: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """values * weights (S, S, C) and weights (S, S) in [0, 1] -> values (S, S, C), known or not."""
+    own = weighted / np.maximum(weights, 1e-6)[..., None]
+    if max(weights.shape) == 1 or weights.min() == 1:
+        return own
+    half = _pulled_and_pushed(cv2.pyrDown(weighted), cv2.pyrDown(weights))
+    height, width = weights.shape
+    around = cv2.pyrUp(half, dstsize=(width, height))
+    share = np.minimum(weights, 1)[..., None]
+    return share * own + (1 - share) * around
+
+
+@cache
+def face_model() -> MorphableModel:
+    return MorphableModel.load("open")
+
+
+@cache
+def _face_vertices() -> torch.Tensor:
+    """(V,) bool: those of the five facial parts and of the inside of the mouth."""
+    model = face_model()
+    parts = [model.region_names.index(name) for name in (*FACE_REGIONS, "mouth")]
+    return torch.isin(model.regions, torch.tensor(parts))
+
+
+def _guide(photo: np.ndarray, hole: np.ndarray, drawn: np.ndarray, coverage: np.ndarray, side) -> Guide:
+    around = smooth_fill(photo, ~hole & (coverage < 0.5))
+    inside = around + coverage[..., None] * (drawn - around)
+    image = np.where(hole[..., None], np.clip(inside, 0, 1), photo).astype(np.float32)
+    return Guide(image, coverage, contours_of(_bytes(image), side=side))
+
+
+def _bytes(image: np.ndarray) -> np.ndarray:
+    return (255 * np.clip(image, 0, 1) + 0.5).astype(np.uint8)
