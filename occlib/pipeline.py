@@ -40,8 +40,9 @@ from occlib.rendering import Camera, Rendering, render
 ALIGNED_SIZE = 256
 """Pixels a side of the aligned photo that every stage works on."""
 
-LEAST_HIDDEN = 0.02
-"""A found mask that hides less of the face than this share is left to the fit's robust weights."""
+LARGE = 0.1
+"""The share of the face from which on a found mask counts in the fit, and is taken to lead the detector astray.
+A fringe or glasses hide less: landmarks and robust weights cope with them better than without those pixels."""
 
 ROUGH = FitSettings(gauss_newton=((6.0, 4, 3), (3.0, 4, 2)), levels=())
 """A fit on the way to the fit: good enough to look behind an occluder with."""
@@ -180,7 +181,7 @@ def reconstruct(
         face, parsed = find_face(paint_over(pixels, occluded)), None
     elif settings.robust:
         face, parsed = find_mask(pixels)
-        occluded = parsed.mask if parsed.hidden >= LEAST_HIDDEN else None
+        occluded = parsed.mask
     else:
         face, parsed, occluded = find_face(pixels), None, None
 
@@ -190,17 +191,18 @@ def reconstruct(
     def cut(picture: torch.Tensor) -> torch.Tensor:
         return warp(picture, crop.to(device), ALIGNED_SIZE).clamp(0, 1)
 
-    aligned, points, hidden = cut(_image(pixels, device)), transform(crop, points)[0], None
-    if occluded is not None:  # given or found: then on the same road
-        hidden = cut(_map(occluded, device))
+    aligned, points = cut(_image(pixels, device)), transform(crop, points)[0]
+    covered = None if occluded is None else cut(_map(occluded, device))
+    hidden = covered if parsed is None or parsed.hidden >= LARGE else None
+    if hidden is not None:  # given or found: then on the same road
         _check_face_visible(hidden, points, given=parsed is None)
         points = look_behind(aligned, points, hidden, model)
     features = _aligned_features(points.to(device)) if settings.lambda_features else None
     result = fit(aligned, points.to(device), model, mask=hidden, settings=settings, progress=progress,
                  features=features)  # fmt: skip
-    occluded = result.occluded if hidden is None else hidden
-    sure = torch.ones_like(occluded) if parsed is None else cut(_map(parsed.confidence, device))
-    return _assemble(pixels, face, aligned, crop, points, occluded, sure, mask is not None, model, result)
+    covered = result.occluded if covered is None else covered
+    sure = torch.ones_like(covered) if parsed is None else cut(_map(parsed.confidence, device))
+    return _assemble(pixels, face, aligned, crop, points, covered, sure, mask is not None, model, result)
 
 
 def find_mask(photo: np.ndarray) -> tuple[Face, Parse]:
@@ -211,7 +213,7 @@ def find_mask(photo: np.ndarray) -> tuple[Face, Parse]:
     """
     face = find_face(photo)
     found = parse(photo, face.points)
-    if found.hidden < LEAST_HIDDEN:
+    if found.hidden < LARGE:
         return face, found
     middle, reach = face.points[:, :2].mean(0), np.ptp(face.points[:, :2], axis=0).max()
     again = [one for one in detect(paint_over(photo, found.mask > 0.5))
