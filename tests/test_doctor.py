@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from occlib import assets, cli, doctor
+from occlib.training import PRESETS
 
 
 def test_it_tells_versions_devices_rasteriser_and_assets():
@@ -45,7 +46,10 @@ def test_recipes_that_advice_names_exist():
     if not recipes.is_dir():
         pytest.skip("an installed wheel has no recipes")
     for recipe in doctor.ASSETS.values():
-        assert (recipes / recipe.rsplit("/", 1)[1]).is_file(), recipe
+        if recipe.startswith("occlib train "):
+            assert recipe.split()[2] in PRESETS, recipe
+        else:
+            assert (recipes / recipe.rsplit("/", 1)[1]).is_file(), recipe
 
 
 def test_missing_pytorch3d_is_advised_but_not_needed_on_the_cpu(monkeypatch):
