@@ -12,7 +12,6 @@ from functools import cache
 from os import PathLike
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 
@@ -36,6 +35,7 @@ from occlib.morphable.landmarks import NOW_FROM_IBUG
 from occlib.parsing import Parse, parse
 from occlib.reconstruction import Fit, FitSettings, fit
 from occlib.rendering import Camera, Rendering, render
+from occlib.synthesis.baselines import paint_over
 
 ALIGNED_SIZE = 256
 """Pixels a side of the aligned photo that every stage works on."""
@@ -284,20 +284,6 @@ def _map(values: np.ndarray, device: torch.device) -> torch.Tensor:
 def _pixels(image: torch.Tensor) -> np.ndarray:
     """(1, C, H, W) float32 in [0, 1] -> (H, W, C) uint8."""
     return (255 * image[0]).round().byte().permute(1, 2, 0).cpu().numpy()
-
-
-def paint_over(photo: np.ndarray, occluded: np.ndarray, *, longest: int = 640) -> np.ndarray:
-    """(H, W, 3) uint8 photo with its (H, W) occluded part filled from around it (Telea 2004), not to be looked at.
-
-    The filling is made on at most `longest` pixels a side and enlarged: it is smooth anyway.
-    """
-    height, width = occluded.shape
-    scale = min(1.0, longest / max(height, width))
-    small = (max(1, round(scale * width)), max(1, round(scale * height)))
-    hole = cv2.resize(occluded.astype(np.uint8), small, interpolation=cv2.INTER_NEAREST)
-    hole = cv2.dilate(hole, np.ones((3, 3), np.uint8))
-    filled = cv2.inpaint(cv2.resize(photo, small, interpolation=cv2.INTER_AREA), hole, 5, cv2.INPAINT_TELEA)
-    return np.where(occluded[..., None], cv2.resize(filled, (width, height)), photo)
 
 
 def _check_face_visible(mask: torch.Tensor, points: torch.Tensor, *, given: bool) -> None:

@@ -23,8 +23,8 @@ class Augmentation(Photography):
     swap: another sample's occluder; tinted: coloured as the face it covers, as hands are. bare: no occluder.
     hair: more hair around the face, which hides its sides and counts as background. paste: a random shape with
     the face's colour, any colour, or a piece of another photo. shadow: a cast shadow. light: a coloured lamp from
-    one side, and glare. scale: limits of pixels of the crop a pixel of the photo. turn: degrees, shift: share of the crop,
-    as a detector errs. What a camera does to the photo is `Photography`'s.
+    one side, and glare. scale: limits of pixels of the crop a pixel of the photo. turn: degrees, shift: share of
+    the crop, as a detector errs. What a camera does to the photo is `Photography`'s.
     """
 
     swap: float = 0.5

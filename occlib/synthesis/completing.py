@@ -18,14 +18,12 @@ from occlib.faces.alignment import crop
 from occlib.guide import Guide, blank_guide, fitted_guide
 from occlib.images import load_photo
 from occlib.networks import load_weights, tensors_of
-from occlib.synthesis.baselines import telea
+from occlib.synthesis.baselines import paint_over
 from occlib.synthesis.network import SynthesisNetwork, composed, goal_contours
 
 WEIGHTS = "checkpoints/synthesis.safetensors"
 SIZE = 256
 """Pixels a side of the aligned square that the networks see."""
-OVERVIEW = 640
-"""Pixels of the longer side at which a face is looked for and what lies beside the square is filled."""
 DrawContours = Callable[[np.ndarray, np.ndarray, Guide], np.ndarray]
 
 
@@ -47,7 +45,7 @@ def complete(photo: np.ndarray, mask: np.ndarray) -> np.ndarray:
     photo, hole = load_photo(photo), hole_of(mask, photo.shape[:2])
     if not hole.any():
         return photo.copy()
-    filled = _roughly_filled(photo, hole)
+    filled = paint_over(photo, hole)
     points = torch.from_numpy(find_face(filled).points[None, :, :2].astype(np.float64))
     matrix = face_transform(points, SIZE)[0].numpy()
     square = crop(photo, matrix, SIZE)
@@ -117,17 +115,6 @@ def read_synthesis(path) -> SynthesisNetwork:
     network = SynthesisNetwork(tuple(how["widths"]), *(how[name] for name in names))
     network.load_state_dict(tensors_of(state, "synthesis"))
     return network.eval().requires_grad_(False)
-
-
-def _roughly_filled(photo: np.ndarray, hole: np.ndarray) -> np.ndarray:
-    """The photo with its hole filled by Telea's method, at the size of an overview: it is smooth anyway."""
-    height, width = hole.shape
-    scale = min(1.0, OVERVIEW / max(height, width))
-    small = max(1, round(scale * width)), max(1, round(scale * height))
-    area = cv2.resize(hole.astype(np.uint8), small, interpolation=cv2.INTER_NEAREST)
-    area = cv2.dilate(area, np.ones((3, 3), np.uint8)) > 0
-    rough = telea(cv2.resize(photo, small, interpolation=cv2.INTER_AREA), area)
-    return np.where(hole[..., None], cv2.resize(rough, (width, height)), photo)
 
 
 def _map(values: np.ndarray) -> torch.Tensor:
