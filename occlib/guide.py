@@ -8,7 +8,7 @@ training there is no time to fit: the true coefficients are made wrong as a fit'
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import cv2
@@ -16,15 +16,17 @@ import numpy as np
 import torch
 
 from occlib.data.sample import contours_of
-from occlib.faces import detect
+from occlib.faces import detect, track
 from occlib.morphable import Coefficients, MorphableModel
 from occlib.reconstruction import FACE_REGIONS, FitSettings, fit
 from occlib.rendering import Camera, render
 
 CHANNELS = 5
 """Of `Guide.tensor`: three colours, coverage, contours."""
-QUICK = FitSettings(gauss_newton=((6.0, 4, 3), (3.0, 4, 2)), levels=())
-"""A fit of about a second."""
+ROUGH = FitSettings(gauss_newton=((6.0, 4, 3), (3.0, 4, 2)), levels=())
+"""A fit on the way to the fit: good enough to look behind an occluder with."""
+LANDMARKS_ONLY = replace(ROUGH, gauss_newton=())
+"""Rougher still, and faster: shape from landmarks, colours by least squares."""
 LUMA = (0.299, 0.587, 0.114)
 LEAST_CHROMA = 2 / 255
 """Mean difference of red, green and blue below which a photo is grey."""
@@ -102,25 +104,34 @@ def blank_guide(photo: np.ndarray, hole: np.ndarray, side: float | None = None) 
     return _guide(photo, hole, photo, np.zeros(hole.shape, np.float32), side)
 
 
-def fitted_guide(photo: np.ndarray, hole: np.ndarray, looks: int = 2) -> Guide:
-    """The guide of a photo (S, S, 3) uint8 with a hole (S, S) bool; blank if no face is found.
+def fitted_guide(photo: np.ndarray, hole: np.ndarray) -> Guide:
+    """The guide of a photo (S, S, 3) uint8 with a hole (S, S) bool; blank if no face is found in it."""
+    blank = blank_guide(photo.astype(np.float32) / 255, hole)
+    found = detect(photo) or detect(_bytes(blank.image))
+    if not found:
+        return blank
+    return look_behind(photo, hole, found[0].points)[0]
 
-    The face is looked for in the photo as it is: an occluder leads FaceMesh less astray than what it could be
-    filled with. Fitted to what is visible and drawn into the hole, it is looked for again, `looks` times in
-    all: landmarks that are seen better fit better.
+
+def look_behind(
+    photo: np.ndarray, hole: np.ndarray, points: np.ndarray, *, looks: int = 3
+) -> tuple[Guide, np.ndarray]:
+    """The guide of a photo (S, S, 3) uint8 with a hole (S, S) bool, and its FaceMesh points (468, 2) again.
+
+    An occluder leads the detector of `points` astray, even on what is visible. So the face is fitted to the
+    visible rest and drawn into the hole, and that picture is looked at, `looks` times: each time the face fits
+    better. Landmarks alone are fast, and enough until the last look.
     """
     pixels = photo.astype(np.float32) / 255
-    guide = blank_guide(pixels, hole)
     image = torch.from_numpy(pixels).permute(2, 0, 1)[None]
     mask = torch.from_numpy(hole.astype(np.float32))[None, None]
     for look in range(looks):
-        found = (look == 0 and detect(photo)) or detect(_bytes(guide.image))
-        if not found:
-            break
-        points = torch.from_numpy(found[0].points[:, :2])
-        vector = fit(image, points, face_model(), mask=mask, settings=QUICK).coefficients.vector()[0]
+        settings = ROUGH if look == looks - 1 else LANDMARKS_ONLY
+        points = torch.from_numpy(np.asarray(points[:, :2], np.float32))
+        vector = fit(image, points, face_model(), mask=mask, settings=settings).coefficients.vector()[0]
         guide = model_guide(pixels, hole, vector.numpy())
-    return guide
+        points = track(_bytes(guide.image), points.numpy())[0][:, :2]
+    return guide, points
 
 
 @torch.no_grad()

@@ -41,6 +41,10 @@ class ContoursSettings:
     def build(self) -> ContoursStage:
         return ContoursStage(self)
 
+    def example(self, samples: SampleSet, index: int, rng: np.random.Generator | None) -> Batch:
+        """See `incomplete_face`."""
+        return incomplete_face(samples, index, rng, self.faces, self.guide)
+
 
 class ContoursStage:
     """The generator moves first; its discriminator then judges what it made of the same batch."""
@@ -61,9 +65,6 @@ class ContoursStage:
     def parameters(self, player: str) -> list[dict]:
         factor = self.settings.judge_rate if player == "judge" else 1.0
         return [{"params": list(self.networks[player].parameters()), "factor": factor}]
-
-    def example(self, samples: SampleSet, index: int, rng: np.random.Generator | None) -> Batch:
-        return incomplete_face(samples, index, rng, self.settings.faces, self.settings.guide)
 
     def losses(self, player: str, batch: Batch) -> Batch:
         """Eq. 7, the generator's part or the discriminator's."""

@@ -22,16 +22,18 @@ class Augmentation(Photography):
 
     swap: another sample's occluder; tinted: coloured as the face it covers, as hands are. bare: no occluder.
     hair: more hair around the face, which hides its sides and counts as background. paste: a random shape with
-    the face's colour, any colour, or a piece of another photo. shadow: a cast shadow. light: a coloured lamp from
-    one side, and glare. scale: limits of pixels of the crop a pixel of the photo. turn: degrees, shift: share of
-    the crop, as a detector errs. What a camera does to the photo is `Photography`'s.
+    the face's colour, any colour, or a piece of another photo; paired: on both sides of the face, as most of what
+    is worn. shadow: a cast shadow. light: a coloured lamp from one side, and glare. scale: limits of pixels of the
+    crop a pixel of the photo. turn: degrees, shift: share of the crop, as a detector errs. What a camera does to
+    the photo is `Photography`'s.
     """
 
     swap: float = 0.5
     tinted: float = 0.5
     bare: float = 0.15
     hair: float = 0.4
-    paste: float = 0.2
+    paste: float = 0.3
+    paired: float = 0.4
     shadow: float = 0.35
     light: float = 0.35
     scale: tuple[float, float] = (0.7, 1.05)
@@ -76,7 +78,7 @@ def augmented(
     if swapped:
         _lend(things, other, face if rng.random() < how.tinted else None, rng)
     if rng.random() < how.paste:
-        _paste(things, other, face, rng)
+        _paste(things, other, face, rng, paired=rng.random() < how.paired)
     if rng.random() < how.shadow:
         _cast_shadow(things, rng)
     if rng.random() < how.light:
@@ -116,25 +118,37 @@ def _lend(things: Layers, other: Sample, face: np.ndarray | None, rng: np.random
     things.cover(np.clip(1.5 * alpha - 0.5, 0, 1), colors)
 
 
-def _paste(things: Layers, other: Sample | None, face: np.ndarray, rng: np.random.Generator) -> None:
-    """A random shape with a soft shadow beside it."""
+def _paste(
+    things: Layers, other: Sample | None, face: np.ndarray, rng: np.random.Generator, paired: bool
+) -> None:
+    """A random shape with a soft shadow beside it, perhaps with its mirror image, a rim or a sheen."""
     size = len(things.image)
     shape = random_shape(rng, size)
+    if paired and things.region.any():
+        middle = 2 * np.nonzero(things.region)[1].mean()
+        mirror = np.float32([[-1, 0, middle], [0, 1, 0]])
+        shape = np.maximum(shape, cv2.warpAffine(shape, mirror, (size, size)))
     kind = rng.random()
     if kind < 0.3 and other is not None:
         matrix = random_similarity(rng, size, turn=180, shift=0.4, scale=(0.6, 2.0), mirror=False)
         colors = cv2.warpAffine(_unit(other.image), matrix, (size, size), borderMode=cv2.BORDER_REFLECT)
     else:
-        tone = face * np.exp(rng.normal(0, 0.15, 3)) if kind < 0.7 else rng.uniform(0, 1, 3)
+        tone = face * np.exp(rng.normal(0, 0.15, 3)) if kind < 0.55 else rng.uniform(0, 1, 3) ** rng.uniform(0.7, 3)
         light = 1 + rng.uniform(0.05, 0.4) * smooth_noise(rng, size, rng.integers(3, 9))
         grain = rng.uniform(0, 0.06) * rng.normal(size=(size, size, 1))
-        colors = np.clip(tone * light[..., None] + grain, 0, 1).astype(np.float32)
+        sheen = rng.uniform(0, 0.6) * np.clip(smooth_noise(rng, size, rng.integers(3, 9)) - 0.8, 0, 1)
+        colors = np.clip(tone * light[..., None] + sheen[..., None] + grain, 0, 1).astype(np.float32)
+    if rng.random() < 0.3:
+        width = int(rng.integers(3, 2 + size // 25))
+        rim = shape - cv2.erode(shape, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width)))
+        colors = np.where(rim[..., None] > 0, rng.uniform(0, 1, 3), colors).astype(np.float32)
     if rng.random() < 0.6:
         offset = rng.normal(0, 0.03, 2) * size
         soft = cv2.GaussianBlur(shape, (0, 0), rng.uniform(1.5, 8))
         moved = cv2.warpAffine(soft, np.float32([[1, 0, offset[0]], [0, 1, offset[1]]]), (size, size))
         things.darken(rng.uniform(0.2, 0.7) * moved)
-    things.cover(cv2.GaussianBlur(shape, (0, 0), rng.uniform(0.4, 1.2)), colors)
+    opacity = 1 if rng.random() < 0.7 else rng.uniform(0.7, 1)
+    things.cover(opacity * cv2.GaussianBlur(shape, (0, 0), rng.uniform(0.4, 1.2)), colors)
 
 
 def _cast_shadow(things: Layers, rng: np.random.Generator) -> None:

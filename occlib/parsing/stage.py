@@ -40,6 +40,17 @@ class ParserSettings:
     def build(self) -> ParserStage:
         return ParserStage(self)
 
+    def example(
+        self, samples: SampleSet, index: int, rng: np.random.Generator | None
+    ) -> dict[str, torch.Tensor]:
+        """image (3, S, S), labels (S, S) and region (1, S, S) of one sample; as it is when there is no
+        `rng`."""
+        sample, how = _known(samples[index]), self.augmentation
+        if rng is None:
+            return _tensors(layers(sample))
+        other = samples[int(rng.integers(len(samples)))] if rng.random() < max(how.swap, how.paste) else None
+        return _tensors(augmented(sample, other and _known(other), rng, how, self.crop))
+
 
 class ParserStage:
     """One network, one player."""
@@ -67,17 +78,6 @@ class ParserStage:
             {"params": [p for p in trained if id(p) in encoder], "factor": slow},
             {"params": [p for p in trained if id(p) not in encoder], "factor": 1.0},
         ]
-
-    def example(
-        self, samples: SampleSet, index: int, rng: np.random.Generator | None
-    ) -> dict[str, torch.Tensor]:
-        """image (3, S, S), labels (S, S) and region (1, S, S) of one sample; as it is when there is no
-        `rng`."""
-        sample, how = _known(samples[index]), self.settings.augmentation
-        if rng is None:
-            return _tensors(layers(sample))
-        other = samples[int(rng.integers(len(samples)))] if rng.random() < max(how.swap, how.paste) else None
-        return _tensors(augmented(sample, other and _known(other), rng, how, self.settings.crop))
 
     def losses(self, player: str, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         s = self.settings

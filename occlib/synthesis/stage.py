@@ -58,6 +58,10 @@ class SynthesisSettings:
     def build(self) -> SynthesisStage:
         return SynthesisStage(self)
 
+    def example(self, samples: SampleSet, index: int, rng: np.random.Generator | None) -> Batch:
+        """See `incomplete_face`."""
+        return incomplete_face(samples, index, rng, self.faces, self.guide)
+
 
 class SynthesisStage:
     """The generator moves first, guided by true contours; its discriminator then judges what it made."""
@@ -79,9 +83,6 @@ class SynthesisStage:
     def parameters(self, player: str) -> list[dict]:
         factor = self.settings.judge_rate if player == "judge" else 1.0
         return [{"params": list(self.networks[player].parameters()), "factor": factor}]
-
-    def example(self, samples: SampleSet, index: int, rng: np.random.Generator | None) -> Batch:
-        return incomplete_face(samples, index, rng, self.settings.faces, self.settings.guide)
 
     def losses(self, player: str, batch: Batch) -> Batch:
         if player == "judge":

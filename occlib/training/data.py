@@ -21,7 +21,7 @@ from occlib.data.sample import Sample, SampleSet
 from occlib.data.sample_files import decode
 from occlib.errors import DataError, MissingAssetError
 from occlib.training.settings import Data
-from occlib.training.stage import Batch, Stage
+from occlib.training.stage import Batch, StageSettings
 
 PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 
@@ -72,7 +72,7 @@ class ShardedSamples:
 class Examples:
     """A map-style dataset over positions in the run."""
 
-    def __init__(self, stage: Stage, samples: SampleSet, seed: int):
+    def __init__(self, stage: StageSettings, samples: SampleSet, seed: int):
         self.stage, self.samples, self.seed = stage, samples, seed
         if not len(samples):
             raise DataError("there is no sample to train on")
@@ -110,7 +110,7 @@ def batches(
     )
 
 
-def validation_batches(stage: Stage, samples: SampleSet, count: int, batch: int) -> list[Batch]:
+def validation_batches(stage: StageSettings, samples: SampleSet, count: int, batch: int) -> list[Batch]:
     """The first `count` samples as they are, made once and kept."""
     examples = [stage.example(samples, index, None) for index in range(min(count, len(samples)))]
     parts = [examples[start : start + batch] for start in range(0, len(examples), batch)]

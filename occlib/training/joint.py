@@ -10,12 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 
 from occlib.contours.losses import line_loss
 from occlib.contours.network import ContourNetwork
 from occlib.contours.stage import ContoursSettings, drawn
+from occlib.data.sample import SampleSet
 from occlib.errors import TrainingError
 from occlib.networks import tensors_of
 from occlib.synthesis.network import goal_contours
@@ -38,6 +40,9 @@ class JointSettings:
 
     def build(self) -> JointStage:
         return JointStage(self)
+
+    def example(self, samples: SampleSet, index: int, rng: np.random.Generator | None) -> Batch:
+        return self.synthesis.example(samples, index, rng)
 
 
 class JointStage(SynthesisStage):

@@ -56,11 +56,11 @@ def train(run: Run, folder: str | os.PathLike, recorders: Sequence[Recorder] = (
         state = checkpoints.State(stage.networks, averages, optimizers, accelerator.scaler)
         start = checkpoints.restore(state, run, folder)
 
-        examples = Examples(stage, open_samples(run.data, "train"), settings.seed)
+        examples = Examples(run.stage, open_samples(run.data, "train"), settings.seed)
         fixed = []
         if accelerator.is_main_process and settings.validation_samples:
             samples = open_samples(run.data, "validation")
-            fixed = validation_batches(stage, samples, settings.validation_samples, settings.batch)
+            fixed = validation_batches(run.stage, samples, settings.validation_samples, settings.batch)
         stream = batches(examples, range(start, settings.steps), settings.batch, share, settings.workers)
         clock, began = time.perf_counter(), state.seconds
 

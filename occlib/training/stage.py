@@ -30,12 +30,6 @@ class Stage(Protocol):
     def parameters(self, player: str) -> list[dict]:
         """The player's parameter groups, each with `params` and `factor`, its share of the learning rate."""
 
-    def example(self, samples: SampleSet, index: int, rng: np.random.Generator | None) -> Batch:
-        """What the networks learn from one sample, as tensors; runs in the loader's workers.
-
-        All randomness comes from `rng`; None asks for the sample as it is, for validation.
-        """
-
     def losses(self, player: str, batch: Batch) -> dict[str, torch.Tensor]:
         """The weighted terms whose sum the player makes smaller, each a mean over the images of the batch."""
 
@@ -47,7 +41,13 @@ class Stage(Protocol):
 
 
 class StageSettings(Protocol):
-    """A frozen dataclass of plain values, from which the stage follows."""
+    """A frozen dataclass of plain values, from which the stage and its examples follow."""
 
     def build(self) -> Stage:
         """A new stage; initial weights come from torch's generator, which the loop has seeded."""
+
+    def example(self, samples: SampleSet, index: int, rng: np.random.Generator | None) -> Batch:
+        """What the networks learn from one sample, as tensors; runs in the loader's workers.
+
+        All randomness comes from `rng`; None asks for the sample as it is, for validation.
+        """

@@ -60,7 +60,7 @@ def test_presets_take_a_step_and_come_back(samples, tmp_path, preset, guide):
 
 def batch_of(stage, count=2):
     rng = np.random.default_rng(0)
-    examples = [stage.example(FakeWorld(size=64), index, rng) for index in range(count)]
+    examples = [stage.settings.example(FakeWorld(size=64), index, rng) for index in range(count)]
     return torch.utils.data.default_collate(examples)
 
 

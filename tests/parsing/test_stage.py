@@ -89,4 +89,4 @@ def test_confusion_counts_pixels():
 def test_samples_without_truth_are_refused():
     stage = ParserSettings(encoder="plain", channels=(8, 8, 8, 8, 8), widths=(8, 8, 8, 8)).build()
     with pytest.raises(DataError, match="learns from samples with parsing"):
-        stage.example([FakeWorld()[0].replace(parts=None)], 0, None)
+        stage.settings.example([FakeWorld()[0].replace(parts=None)], 0, None)

@@ -47,7 +47,7 @@ def narrow(settings, **changes):
 def batch_of(stage, count=2):
     rng = np.random.default_rng(0)
     return torch.utils.data.default_collate(
-        [stage.example(FakeWorld(size=64), index, rng) for index in range(count)]
+        [stage.settings.example(FakeWorld(size=64), index, rng) for index in range(count)]
     )
 
 

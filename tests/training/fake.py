@@ -18,6 +18,12 @@ class FakeSettings:
     def build(self):
         return FakeStage(self)
 
+    def example(self, samples, index, rng):
+        noise = 0 if rng is None else rng.normal(0, 0.1, (8, 8, 3))
+        image = samples[index].image[:8, :8] / 255 + noise
+        image = torch.from_numpy(image.transpose(2, 0, 1).astype(np.float32))
+        return {"image": image, "index": torch.tensor(index)}
+
 
 class FakeStage:
     name = "fake"
@@ -33,12 +39,6 @@ class FakeStage:
 
     def parameters(self, player):
         return [{"params": list(self.networks[player].parameters()), "factor": 1.0}]
-
-    def example(self, samples, index, rng):
-        noise = 0 if rng is None else rng.normal(0, 0.1, (8, 8, 3))
-        image = samples[index].image[:8, :8] / 255 + noise
-        image = torch.from_numpy(image.transpose(2, 0, 1).astype(np.float32))
-        return {"image": image, "index": torch.tensor(index)}
 
     def losses(self, player, batch):
         made = self.networks["maker"](batch["image"])

@@ -1,5 +1,7 @@
 """Which samples a step sees, and where they come from."""
 
+import pickle
+
 import cv2
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from occlib.data import OccludedPhotos, SampleFolder, World, write_samples
 from occlib.errors import DataError, MissingAssetError
 from occlib.training import Data
 from occlib.training.data import Examples, ShardedSamples, batches, open_samples
+from occlib.training.presets import PRESETS
 from tests.data.fake import FakeWorld
 from tests.training.fake import FakeSettings
 
@@ -24,16 +27,16 @@ class Numbers:
 
 
 def test_every_sample_comes_once_an_epoch_in_another_order():
-    examples = Examples(FakeSettings().build(), Numbers(10), seed=3)
+    examples = Examples(FakeSettings(), Numbers(10), seed=3)
     epochs = [[examples.index(10 * epoch + place) for place in range(10)] for epoch in range(3)]
     assert all(sorted(epoch) == list(range(10)) for epoch in epochs)
     assert epochs[0] != epochs[1] != epochs[2]
-    again = Examples(FakeSettings().build(), Numbers(10), seed=3)
+    again = Examples(FakeSettings(), Numbers(10), seed=3)
     assert again.index(25) == epochs[2][5]
 
 
 def test_a_step_sees_the_same_however_the_run_is_cut_and_shared():
-    examples = Examples(FakeSettings().build(), Numbers(10), seed=0)
+    examples = Examples(FakeSettings(), Numbers(10), seed=0)
     whole = [batch["image"] for batch in batches(examples, range(5), 4, (0, 1), 0)]
     resumed = [batch["image"] for batch in batches(examples, range(3, 5), 4, (0, 1), 0)]
     assert (whole[3] == resumed[0]).all() and (whole[4] == resumed[1]).all()
@@ -62,4 +65,12 @@ def test_sources(tmp_path):
     with pytest.raises(MissingAssetError, match="neither samples of `occlib world` nor photos"):
         open_samples(Data(tmp_path / "empty"), "train")
     with pytest.raises(DataError, match="no sample"):
-        Examples(FakeSettings().build(), Numbers(0), 0)
+        Examples(FakeSettings(), Numbers(0), 0)
+
+
+@pytest.mark.parametrize("stage", PRESETS)
+def test_examples_travel_to_the_loaders_workers(stage):
+    """They are pickled: networks, whose spectral norms cannot be, must not be among them."""
+    settings = PRESETS[stage]["small"].stage
+    examples = pickle.loads(pickle.dumps(Examples(settings, Numbers(3), seed=0)))
+    assert examples.stage == settings and examples.index(2) < 3
