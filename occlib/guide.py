@@ -16,7 +16,8 @@ import numpy as np
 import torch
 
 from occlib.data.sample import contours_of
-from occlib.faces import detect, track
+from occlib.faces import track
+from occlib.faces.landmarks import MESH_SIZE, read_mesh
 from occlib.morphable import Coefficients, MorphableModel
 from occlib.reconstruction import FACE_REGIONS, FitSettings, fit
 from occlib.rendering import Camera, render
@@ -105,26 +106,30 @@ def blank_guide(photo: np.ndarray, hole: np.ndarray, side: float | None = None) 
 
 
 def fitted_guide(photo: np.ndarray, hole: np.ndarray) -> Guide:
-    """The guide of a photo (S, S, 3) uint8 with a hole (S, S) bool; blank if no face is found in it."""
-    blank = blank_guide(photo.astype(np.float32) / 255, hole)
-    found = detect(photo) or detect(_bytes(blank.image))
-    if not found:
-        return blank
-    return look_behind(photo, hole, found[0].points)[0]
+    """The guide of a photo (S, S, 3) uint8 that `face_transform` has cut, with a hole (S, S) bool.
+
+    The face is where that transform puts it, so no detector is needed, which a hole in the middle would defeat.
+    FaceMesh looks at the photo as it is and at one whose hole is filled smoothly, and the surer look counts.
+    """
+    filled = _bytes(blank_guide(photo.astype(np.float32) / 255, hole).image)
+    square = np.diag([1, 1, 0])[:2] * (MESH_SIZE / len(photo))
+    points, _ = max((read_mesh(look, square) for look in (photo, filled)), key=lambda look: look[1])
+    return look_behind(photo, hole, points)[0]
 
 
 def look_behind(
-    photo: np.ndarray, hole: np.ndarray, points: np.ndarray, *, looks: int = 3
+    photo: np.ndarray, hole: np.ndarray, points: np.ndarray, *, mask: np.ndarray | None = None, looks: int = 3
 ) -> tuple[Guide, np.ndarray]:
     """The guide of a photo (S, S, 3) uint8 with a hole (S, S) bool, and its FaceMesh points (468, 2) again.
 
     An occluder leads the detector of `points` astray, even on what is visible. So the face is fitted to the
     visible rest and drawn into the hole, and that picture is looked at, `looks` times: each time the face fits
-    better. Landmarks alone are fast, and enough until the last look.
+    better. Landmarks alone are fast, and enough until the last look. mask (S, S) in [0, 1]: what the fit leaves
+    out, by default the hole.
     """
     pixels = photo.astype(np.float32) / 255
     image = torch.from_numpy(pixels).permute(2, 0, 1)[None]
-    mask = torch.from_numpy(hole.astype(np.float32))[None, None]
+    mask = torch.from_numpy((hole if mask is None else mask).astype(np.float32))[None, None]
     for look in range(looks):
         settings = ROUGH if look == looks - 1 else LANDMARKS_ONLY
         points = torch.from_numpy(np.asarray(points[:, :2], np.float32))

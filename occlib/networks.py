@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -183,6 +185,21 @@ class ResidualGenerator(nn.Module):
         return F.pixel_shuffle(self.leave(x), self.fold)
 
 
+@dataclass(frozen=True)
+class GeneratorSettings:
+    """What contours and synthesis share. widths, blocks, fold, skips: of the generator. guide: whether it sees the
+    face model; False is the paper's road. judge_width: of the discriminator, judge_rate: its learning rate, as a
+    share."""
+
+    widths: tuple[int, int, int] = (64, 128, 256)
+    blocks: int = 8
+    fold: int = 1
+    skips: bool = False
+    guide: bool = True
+    judge_width: int = 64
+    judge_rate: float = 0.1
+
+
 class PatchDiscriminator(nn.Module):
     """Which 70x70 patches of a picture are true? (N, channels_in, H, W) -> five activations, the last (N, 1,
     h, w) logits (Isola et al. 2017).
@@ -290,3 +307,15 @@ def load_weights(path: str | os.PathLike) -> tuple[dict[str, torch.Tensor], dict
         if tensor.dtype == torch.int8:
             values[name] *= stored[f"{name}.scale"].reshape(-1, *[1] * (tensor.ndim - 1))
     return values, header
+
+
+@torch.inference_mode(False)  # loaded inside of that mode it would not work outside of it
+def read_network(path: str | os.PathLike, name: str, kind: Callable[..., nn.Module]) -> nn.Module:
+    """The network `name` of a file that `occlib.training.ship` wrote, alone or beside others, in evaluation mode
+    and frozen. kind: its class, whose arguments are among the settings of its stage."""
+    state, header = load_weights(path)
+    how = header["configuration"]["stage"]
+    how = how[name] if isinstance(how.get(name), dict) else how  # those of the joint phase hold two
+    network = kind(**{key: how[key] for key in inspect.signature(kind).parameters})
+    network.load_state_dict(tensors_of(state, name))
+    return network.eval().requires_grad_(False)

@@ -10,9 +10,10 @@ import torch
 from occlib import assets
 from occlib.contours.network import ContourNetwork
 from occlib.guide import Guide
-from occlib.networks import load_weights, tensors_of
+from occlib.networks import read_network
 
-WEIGHTS = "checkpoints/contours.safetensors"
+WEIGHTS = "checkpoints/joint.safetensors"
+"""Those of N_cont and N_syn, trained together."""
 
 
 @torch.inference_mode()
@@ -35,15 +36,9 @@ def draw_contours(
 @cache
 def load_contours() -> ContourNetwork:
     """The N_cont that ships, in evaluation mode and frozen."""
-    return read_contours(assets.path(WEIGHTS, recipe="occlib train contours --out DIR"))
+    return read_contours(assets.path(WEIGHTS, recipe="occlib train joint --out DIR"))
 
 
-@torch.inference_mode(False)  # loaded inside of that mode it would not work outside of it
 def read_contours(path) -> ContourNetwork:
     """N_cont from weights that `occlib.training.ship` wrote, alone or together with N_syn."""
-    state, header = load_weights(path)
-    how = header["configuration"]["stage"]
-    how = how.get("contours", how)
-    network = ContourNetwork(tuple(how["widths"]), how["blocks"], how["fold"], how["skips"], how["guide"])
-    network.load_state_dict(tensors_of(state, "contours"))
-    return network.eval().requires_grad_(False)
+    return read_network(path, "contours", ContourNetwork)

@@ -14,25 +14,16 @@ from occlib.contours.losses import LAMBDA_1, LAMBDA_2, feature_matching_loss, li
 from occlib.contours.network import ContourNetwork, grey
 from occlib.data.holes import Incomplete, incomplete_face
 from occlib.data.sample import SampleSet
-from occlib.networks import PatchDiscriminator, adversarial_loss, fooling_loss, frozen
+from occlib.networks import GeneratorSettings, PatchDiscriminator, adversarial_loss, fooling_loss, frozen
 
 Batch = dict[str, torch.Tensor]
 
 
 @dataclass(frozen=True)
-class ContoursSettings:
-    """widths, blocks, fold, skips: of the generator. guide: whether it sees the face model; False is the
-    paper's road. judge_width: of the discriminator, judge_rate: its learning rate, as a share. adversarial,
-    features: lambda_1 and lambda_2 of Eq. 7; lines: weight of our `line_loss`. faces: how examples are
-    made."""
+class ContoursSettings(GeneratorSettings):
+    """adversarial, features: lambda_1 and lambda_2 of Eq. 7; lines: weight of our `line_loss`. faces: how examples
+    are made. The rest: see `GeneratorSettings`."""
 
-    widths: tuple[int, int, int] = (64, 128, 256)
-    blocks: int = 8
-    fold: int = 1
-    skips: bool = False
-    guide: bool = True
-    judge_width: int = 64
-    judge_rate: float = 0.1
     adversarial: float = LAMBDA_1
     features: float = LAMBDA_2
     lines: float = 0.0

@@ -134,3 +134,18 @@ def crop(photo: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
     shift = shift + linear @ [0.5, 0.5] - 0.5
     return cv2.warpAffine(photo, np.hstack([linear, shift[:, None]]), (size, size),
                           flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def uncrop(
+    square: np.ndarray, matrix: np.ndarray, shape: tuple[int, ...], *, nearest: bool = False,
+    outside: float | None = 0,
+) -> np.ndarray:
+    """A map of the square (S, S) or (S, S, C) that `crop` cut by `matrix`, in the photo (H, W): `shape`.
+
+    nearest: for labels. outside: what is beside the square; None repeats its edges.
+    """
+    shift = matrix[:, 2] + matrix[:, :2] @ [0.5, 0.5] - 0.5  # as in `crop`
+    how = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR
+    border = cv2.BORDER_REPLICATE if outside is None else cv2.BORDER_CONSTANT
+    return cv2.warpAffine(square, np.column_stack([matrix[:, :2], shift]), (shape[1], shape[0]),
+                          flags=how | cv2.WARP_INVERSE_MAP, borderMode=border, borderValue=outside or 0)  # fmt: skip

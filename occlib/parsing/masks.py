@@ -11,8 +11,8 @@ import torch
 
 from occlib import assets
 from occlib.faces import face_transform, find_face
-from occlib.faces.alignment import crop
-from occlib.networks import load_weights
+from occlib.faces.alignment import crop, uncrop
+from occlib.networks import read_network
 from occlib.parsing.network import ParserNetwork, probabilities
 
 WEIGHTS = "checkpoints/parser.safetensors"
@@ -63,10 +63,10 @@ def parse(photo: np.ndarray, points: np.ndarray | None = None, *, dilate: int = 
     matrix = face_transform(torch.from_numpy(np.asarray(points, np.float64))[None, :, :2], SIZE)[0].numpy()
     found = parse_aligned(crop(photo, matrix, SIZE), dilate=dilate)
     return Parse(
-        labels=_back(found.labels, matrix, photo.shape, cv2.INTER_NEAREST, 0),
-        confidence=_back(found.confidence, matrix, photo.shape, cv2.INTER_LINEAR, 1),
-        region=_back(found.region, matrix, photo.shape, cv2.INTER_LINEAR, 0),
-        mask=_back(found.mask, matrix, photo.shape, cv2.INTER_LINEAR, 0),
+        labels=uncrop(found.labels, matrix, photo.shape, nearest=True),
+        confidence=uncrop(found.confidence, matrix, photo.shape, outside=1),
+        region=uncrop(found.region, matrix, photo.shape),
+        mask=uncrop(found.mask, matrix, photo.shape),
     )
 
 
@@ -93,20 +93,7 @@ def load_parser(device: str = "cpu") -> ParserNetwork:
     return read_parser(assets.path(WEIGHTS, recipe="occlib train parser --out DIR"), device)
 
 
-@torch.inference_mode(False)  # loaded inside of that mode it would not work outside of it
 def read_parser(path, device: str = "cpu") -> ParserNetwork:
     """A parser from weights that `occlib.training.ship` wrote; their header says how it is built."""
-    state, header = load_weights(path)
-    how = header["configuration"]["stage"]
-    network = ParserNetwork(how["encoder"], tuple(how["channels"]), tuple(how["widths"]))
-    network.load_state_dict(state)
-    return network.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
-
-
-def _back(pixels: np.ndarray, matrix: np.ndarray, shape, interpolation: int, outside: float) -> np.ndarray:
-    """A map of the square (S, S), in the photo (H, W) that `matrix` (2, 3) cut the square from."""
-    shift = matrix[:, 2] + matrix[:, :2] @ [0.5, 0.5] - 0.5  # OpenCV puts pixel centres on integers
-    return cv2.warpAffine(
-        pixels, np.column_stack([matrix[:, :2], shift]), (shape[1], shape[0]),
-        flags=interpolation | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_CONSTANT, borderValue=outside,
-    )  # fmt: skip
+    network = read_network(path, "parser", ParserNetwork)
+    return network.to(device, memory_format=torch.channels_last)

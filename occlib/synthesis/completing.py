@@ -14,14 +14,15 @@ import torch
 from occlib import assets
 from occlib.errors import MaskError
 from occlib.faces import face_transform, find_face
-from occlib.faces.alignment import crop
+from occlib.faces.alignment import crop, uncrop
 from occlib.guide import Guide, blank_guide, fitted_guide
 from occlib.images import load_photo
-from occlib.networks import load_weights, tensors_of
+from occlib.networks import read_network
 from occlib.synthesis.baselines import paint_over
 from occlib.synthesis.network import SynthesisNetwork, composed, goal_contours
 
-WEIGHTS = "checkpoints/synthesis.safetensors"
+WEIGHTS = "checkpoints/joint.safetensors"
+"""Those of N_cont and N_syn, trained together."""
 SIZE = 256
 """Pixels a side of the aligned square that the networks see."""
 DrawContours = Callable[[np.ndarray, np.ndarray, Guide], np.ndarray]
@@ -51,11 +52,8 @@ def complete(photo: np.ndarray, mask: np.ndarray) -> np.ndarray:
     square = crop(photo, matrix, SIZE)
     inside = crop(np.repeat(hole[..., None] * np.uint8(255), 3, axis=-1), matrix, SIZE)[..., 0] > 0
     made = complete_aligned(square, inside, fitted_guide(square, inside)).completed
-    shift = matrix[:, 2] + matrix[:, :2] @ [0.5, 0.5] - 0.5  # OpenCV puts pixel centres on integers
-    back, shape = np.column_stack([matrix[:, :2], shift]), photo.shape[1::-1]
-    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    made = cv2.warpAffine(made, back, shape, flags=how, borderMode=cv2.BORDER_REPLICATE)
-    in_square = cv2.warpAffine(np.full((SIZE, SIZE), 255, np.uint8), back, shape, flags=how) == 255
+    in_square = uncrop(np.full((SIZE, SIZE), 255, np.uint8), matrix, hole.shape) == 255
+    made = uncrop(made, matrix, hole.shape, outside=None)
     return np.where((hole & in_square)[..., None], made, filled)
 
 
@@ -102,19 +100,12 @@ def hole_of(mask: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 @cache
 def load_synthesis() -> SynthesisNetwork:
     """The N_syn that ships, in evaluation mode and frozen."""
-    return read_synthesis(assets.path(WEIGHTS, recipe="occlib train synthesis --out DIR"))
+    return read_synthesis(assets.path(WEIGHTS, recipe="occlib train joint --out DIR"))
 
 
-@torch.inference_mode(False)  # loaded inside of that mode it would not work outside of it
 def read_synthesis(path) -> SynthesisNetwork:
     """N_syn from weights that `occlib.training.ship` wrote, alone or together with N_cont."""
-    state, header = load_weights(path)
-    how = header["configuration"]["stage"]
-    how = how.get("synthesis", how)
-    names = ("blocks", "fold", "skips", "guide", "contours")
-    network = SynthesisNetwork(tuple(how["widths"]), *(how[name] for name in names))
-    network.load_state_dict(tensors_of(state, "synthesis"))
-    return network.eval().requires_grad_(False)
+    return read_network(path, "synthesis", SynthesisNetwork)
 
 
 def _map(values: np.ndarray) -> torch.Tensor:

@@ -12,7 +12,7 @@ from torch import nn
 
 from occlib.data.holes import Incomplete, incomplete_face
 from occlib.data.sample import SampleSet
-from occlib.networks import PatchDiscriminator, adversarial_loss, fooling_loss, frozen
+from occlib.networks import GeneratorSettings, PatchDiscriminator, adversarial_loss, fooling_loss, frozen
 from occlib.synthesis.features import read_features
 from occlib.synthesis.losses import (
     LAMBDA_3,
@@ -30,23 +30,15 @@ Batch = dict[str, torch.Tensor]
 
 
 @dataclass(frozen=True)
-class SynthesisSettings:
-    """widths, blocks, fold, skips: of the generator. guide: whether it sees the face model; False is the
-    paper's road. contours: False trains it without them, for comparison. compose: whether the losses see the
-    made picture in the hole only, with the photo around it, or, as in the paper, all of it. judge_width: of
-    the discriminator, judge_rate: its learning rate, as a share. adversarial, pixels, style: lambda_3,
-    lambda_4 and lambda_5 of Eq. 8; perceptual: weight of our `feature_distance`. style_region: of Eq. 6. vgg:
-    a file of VGG-19 for phi, by default EfficientNet-Lite0. faces: how examples are made."""
+class SynthesisSettings(GeneratorSettings):
+    """contours: False trains it without them, for comparison. compose: whether the losses see the made picture in
+    the hole only, with the photo around it, or, as in the paper, all of it. adversarial, pixels, style: lambda_3,
+    lambda_4 and lambda_5 of Eq. 8; perceptual: weight of our `feature_distance`. style_region: of Eq. 6. vgg: a
+    file of VGG-19 for phi, by default EfficientNet-Lite0. faces: how examples are made. The rest: see
+    `GeneratorSettings`."""
 
-    widths: tuple[int, int, int] = (64, 128, 256)
-    blocks: int = 8
-    fold: int = 1
-    skips: bool = False
-    guide: bool = True
     contours: bool = True
     compose: bool = False
-    judge_width: int = 64
-    judge_rate: float = 0.1
     adversarial: float = LAMBDA_3
     pixels: float = LAMBDA_4
     style: float = LAMBDA_5

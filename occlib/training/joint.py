@@ -36,7 +36,7 @@ class JointSettings:
     contours_run: Path | None = None
     synthesis_run: Path | None = None
     contours_rate: float = 0.1
-    lines: float = 0.1
+    lines: float = 1.0
 
     def build(self) -> JointStage:
         return JointStage(self)

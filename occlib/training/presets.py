@@ -16,7 +16,7 @@ from occlib.training.settings import Run, Training
 NARROW = {"widths": (64, 128, 128), "blocks": 6, "fold": 4, "skips": True, "judge_width": 16}
 """A generator for CPUs: folded pixels, so that nothing is computed at full size."""
 WHOLE = Incomplete(crop=256, scale=(0.9, 1.1))
-SMALL_CONTOURS = ContoursSettings(**NARROW, adversarial=0.1, lines=1.0)
+SMALL_CONTOURS = ContoursSettings(**NARROW, adversarial=0.1, features=1.0, lines=10.0)
 # The pixels lead: in few steps they get further than style does, which is what Eq. 8 gives most weight.
 SMALL_SYNTHESIS = SynthesisSettings(
     **NARROW, compose=True, pixels=4.0, style=100.0, perceptual=0.5, style_region="whole"

@@ -41,13 +41,20 @@ by `face_transform`. What it paints is a guess that looks right, not the truth a
 nothing about what a covered face looks like."""
 
 
+PATHS = (
+    ("data", "source"), ("data", "validation"), ("training", "start"), ("stage", "contours_run"),
+    ("stage", "synthesis_run"), ("stage", "vgg"),
+)  # fmt: skip
+"""Values of a configuration that name files or folders."""
+
+
 def ship(folder: str | os.PathLike, weights: str | os.PathLike, *, int8: bool = False) -> dict:
     """Write the averaged networks of the run in `folder` to `weights` (safetensors), with a model card beside
     it, and return the header: configuration, data, steps, images, time, hardware, metrics, commit.
 
-    Of the folders that samples came from the configuration keeps the names only: where they lay is nobody's
-    business. data: what `occlib world` filled them with, or what it rendered on the fly. start: the header of the
-    weights that the run went on from, or None.
+    Of folders and files the configuration keeps the names only: where they lay is nobody's business. data: what
+    `occlib world` filled them with, or what it rendered on the fly. before: the headers of the weights that the run
+    went on from, those of one network or, in the joint phase, of two.
     """
     content = checkpoints.load(Path(folder))
     run = json.loads(content["run"])
@@ -55,15 +62,14 @@ def ship(folder: str | os.PathLike, weights: str | os.PathLike, *, int8: bool = 
     data = {"seed": run["data"]["seed"], "size": run["data"]["size"], "split": "train"}
     if source and (Path(source) / MANIFEST).exists():
         data |= json.loads((Path(source) / MANIFEST).read_text())
-    start = run["training"].get("start")
-    before = load_weights(start)[1] if start else None
-    for part, which in (("data", "source"), ("data", "validation"), ("training", "start")):
+    before = _before(run)
+    for part, which in PATHS:
         if run[part].get(which):
             run[part][which] = Path(run[part][which]).name
     header = {
         "configuration": run,
         "data": data,
-        "start": before,
+        "before": before,
         "steps": content["step"],
         "images": content["step"] * run["training"]["batch"],
         "seconds": round(content["seconds"]),
@@ -84,15 +90,22 @@ def ship(folder: str | os.PathLike, weights: str | os.PathLike, *, int8: bool = 
     return header
 
 
+def _before(run: dict) -> list[dict]:
+    """The headers of the weights that a run started from."""
+    files = [run["training"].get("start")]
+    for name in ("contours", "synthesis"):  # a finished run's folder holds its weights
+        folder = run["stage"].get(f"{name}_run")
+        files.append(folder and Path(folder) / f"{name}.safetensors")
+    return [load_weights(file)[1] for file in files if file]
+
+
 def card(name: str, header: dict, size: int, evaluation: str = "") -> str:
     """The model card, Markdown. evaluation: what `occlib evaluate` printed, if it has been run."""
     run, data = header["configuration"], header["data"]
-    stages = [header]
-    while stages[0].get("start"):
-        stages.insert(0, stages[0]["start"])
-    images, seconds = (sum(stage[key] for stage in stages) for key in ("images", "seconds"))
+    runs = _with_earlier(name, header)
+    images, seconds = (sum(stage[key] for _, stage in runs) for key in ("images", "seconds"))
     took, speed = timedelta(seconds=seconds), images / max(seconds, 1)
-    steps = ", then ".join(_steps(stage) for stage in stages)
+    steps = ", then ".join(_steps(which, stage, name) for which, stage in runs)
     source = run["data"]["source"]
     world = f"the synthetic world, seed {data['seed']}, {data['size']} pixels"
     made, commands = "rendered on the fly", []
@@ -100,10 +113,12 @@ def card(name: str, header: dict, size: int, evaluation: str = "") -> str:
         made = f"{data.get('count', '?')} samples of the split {data['split']}, rendered before"
         options = [f"--{key} {data[key]}" for key in ("count", "seed", "size", "split") if key in data]
         commands.append(" ".join(["occlib world", *options, "--shards", f"--out {source}"]))
-    for number, stage in enumerate(stages[:-1], 1):
-        words = " ".join(_options(stage["configuration"]))
-        commands += [f"occlib train {name} {words} --out {number}"]
-        commands += [f"cp {number}/{name}.safetensors {stages[number]['configuration']['training']['start']}"]
+    for number, (which, stage) in enumerate(runs[:-1], 1):
+        folder = number if which == name else which
+        commands += [f"occlib train {which} {' '.join(_options(stage['configuration']))} --out {folder}"]
+        if which == name:
+            start = runs[number][1]["configuration"]["training"]["start"]
+            commands += [f"cp {folder}/{name}.safetensors {start}"]
     commands.append(f"occlib train {name} --config {name}.safetensors --out DIR")
     metrics = "\n".join(f"| {metric} | {value:.3f} |" for metric, value in header["metrics"].items())
     again = "\n".join(f"    {command}" for command in commands)
@@ -138,12 +153,20 @@ The configuration with all its values is in the header of the weights file.
 """
 
 
-def _steps(header: dict) -> str:
+def _with_earlier(name: str, header: dict) -> list[tuple[str, dict]]:
+    """The runs that led to these weights, each its stage and header, the first one first."""
+    earlier = header.get("before", [])
+    names = [name] if len(earlier) == 1 else ("contours", "synthesis")
+    runs = [run for which, one in zip(names, earlier, strict=False) for run in _with_earlier(which, one)]
+    return [*runs, (name, header)]
+
+
+def _steps(which: str, header: dict, name: str) -> str:
     """How many steps of how many images, and how many there should have been."""
     training = header["configuration"]["training"]
     planned = training.get("steps", header["steps"])
     stopped = f" (stopped, {planned:,} were planned)" if planned != header["steps"] else ""
-    return f"{header['steps']:,} of {training['batch']}{stopped}"
+    return f"{f'{which}: ' if which != name else ''}{header['steps']:,} of {training['batch']}{stopped}"
 
 
 def stored_options(weights: str | os.PathLike) -> list[str]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from occlib.contours.losses import LAMBDA_1, LAMBDA_2, feature_matching_loss, line_loss
+from occlib.contours.losses import LAMBDA_1, LAMBDA_2, LINE_WEIGHT, feature_matching_loss, line_loss
 from occlib.contours.network import ContourNetwork, grey
 
 
@@ -68,13 +68,13 @@ def test_line_loss_equals_a_loop(generator):
     mask = (torch.rand(2, 1, 5, 6, generator=generator) > 0.4).float()
     expected = 0.0
     for n in range(2):
-        costs = {0: [], 1: []}
+        costs = []
         for row, column in np.ndindex(5, 6):
             if mask[n, 0, row, column]:
                 truth = int(contours[n, 0, row, column])
                 p = 1 / (1 + math.exp(-float(logits[n, 0, row, column])))
-                costs[truth].append(-math.log(p if truth else 1 - p))
-        expected += 0.5 * sum(sum(c) / len(c) for c in costs.values()) / 2
+                costs.append(-LINE_WEIGHT * math.log(p) if truth else -math.log(1 - p))
+        expected += sum(costs) / len(costs) / 2
     assert float(line_loss(logits, contours, mask)) == pytest.approx(expected, rel=1e-4)
     assert line_loss(logits, contours, 0 * mask) == 0
 

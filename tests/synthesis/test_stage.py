@@ -1,5 +1,6 @@
 """Every preset of synthesis and of the joint phase takes a step, ships and loads back."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -75,13 +76,16 @@ def test_the_joint_phase_goes_on_from_both_runs_and_ships_both(samples, tmp_path
     settings = JointSettings(contours, synthesis, tmp_path / "contours", tmp_path / "synthesis")
     stage = settings.build()
     for name in ("contours", "synthesis"):
-        ship(tmp_path / name, tmp_path / f"{name}.safetensors")
-    alone = read_contours(tmp_path / "contours.safetensors")
+        ship(tmp_path / name, tmp_path / name / f"{name}.safetensors")
+    alone = read_contours(tmp_path / "contours" / "contours.safetensors")
     for one, two in zip(alone.parameters(), stage.networks["contours"].parameters(), strict=True):
         torch.testing.assert_close(one, two, atol=1e-3, rtol=1e-2)
 
     train(tiny(run, samples, settings), tmp_path / "joint")
-    ship(tmp_path / "joint", tmp_path / "joint.safetensors")
+    header = ship(tmp_path / "joint", tmp_path / "joint.safetensors")
+    assert header["configuration"]["stage"]["synthesis_run"] == "synthesis"
+    card = (tmp_path / "joint.md").read_text()
+    assert re.search(r"occlib train contours .*--out contours\n +occlib train synthesis .*--out synthesis\n", card)
     both = read_contours(tmp_path / "joint.safetensors"), read_synthesis(tmp_path / "joint.safetensors")
     sample = FakeWorld(size=64)[1]
     done = complete_aligned(

@@ -110,7 +110,7 @@ def test_a_run_goes_on_from_shipped_weights(samples, tmp_path):
     for name, tensor in stage.networks["maker"].state_dict().items():
         assert torch.allclose(tensor, first[name], atol=1e-6)
     header = ship(tmp_path / "second", tmp_path / "second.safetensors")
-    assert header["start"]["steps"] == 4 and header["configuration"]["training"]["start"] == "first.safetensors"
+    assert header["before"][0]["steps"] == 4 and header["configuration"]["training"]["start"] == "first.safetensors"
     other = Run(FakeSettings(width=8), run.training, run.data)
     with pytest.raises(TrainingError, match="another network"):
         train(other, tmp_path / "third")

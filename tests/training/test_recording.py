@@ -84,7 +84,7 @@ def test_a_model_card_says_how_to_make_the_data_and_what_the_evaluation_found():
 
 
 def test_a_model_card_counts_the_run_that_it_went_on_from():
-    last = header("heads") | {"start": header("heads")}
+    last = header("heads") | {"before": [header("heads")]}
     last["configuration"]["training"]["start"] = "first.safetensors"
     text = card("parser", last, 6 * 2**20)
     assert "2,500 of 16, then 2,500 of 16 images a step: 80,000 images in 2:00:00" in text
