@@ -419,3 +419,12 @@ def figure_pixels(figure: Figure, *, dpi: int = 100) -> np.ndarray:
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def contour_panel(contours: np.ndarray, hole: np.ndarray) -> np.ndarray:
+    """Contours (S, S) in [0, 1] and a hole (S, S) bool as a panel (S, S, 3): lines white around the hole,
+    orange in it, on dark grey; two pixels wide, since a panel is shown small."""
+    lines = cv2.dilate(contours.astype(np.float32), np.ones((2, 2)))[..., None]
+    ground = np.where(hole[..., None], 0.25, 0.0)
+    ink = np.where(hole[..., None], matplotlib.colors.to_rgb(ORANGE), 1.0)
+    return ground + lines * (ink - ground)
