@@ -419,3 +419,13 @@ def figure_pixels(figure: Figure, *, dpi: int = 100) -> np.ndarray:
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def contour_panel(contours: np.ndarray, hole: np.ndarray) -> np.ndarray:
+    """Contours (S, S) in [0, 1] and a hole (S, S) bool as a panel (S, S, 3): lines white around the hole,
+    orange in it, on dark grey; two pixels wide, since a panel is shown small."""
+    panel = np.zeros((*hole.shape, 3))
+    for area, ground, ink in ((~hole, (0.0,) * 3, (1.0,) * 3), (hole, (0.25,) * 3, ORANGE)):
+        lines = cv2.dilate((contours * area).astype(np.float32), np.ones((2, 2)))[area, None]
+        panel[area] = (1 - lines) * ground + lines * matplotlib.colors.to_rgb(ink)
+    return panel

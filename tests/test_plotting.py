@@ -19,6 +19,7 @@ from occlib.plotting import (
     VIEWS,
     close_up,
     contact_sheet,
+    contour_panel,
     curves,
     encoded,
     figure_pixels,
@@ -250,3 +251,14 @@ def test_a_close_up_keeps_the_face_in_the_middle_and_stays_in_the_photo():
     part = close_up(photo, np.array([[30.0, 40.0], [50.0, 60.0]]))  # 20 x 20 around (40, 50)
     assert part.shape == (34, 34, 3) and part[0, 0, 0] == photo[33, 23, 0]
     assert close_up(photo, np.array([[0.0, 0.0], [80.0, 100.0]])).shape == photo.shape
+
+
+def test_lines_of_a_contour_panel_keep_to_their_side_of_the_holes_rim():
+    hole = np.zeros((8, 8), bool)
+    hole[:, 4:] = True
+    contours = np.zeros((8, 8))
+    contours[1, 1] = contours[5, 3] = contours[3, 6] = 1  # beside the hole, at its rim, in it
+    panel = contour_panel(contours, hole)
+    assert (panel[1, 1] == 1).all() and (panel[5, 3] == 1).all()
+    np.testing.assert_allclose(panel[3, 6], matplotlib.colors.to_rgb("#E69F00"))
+    assert (panel[5, 4:] == 0.25).all() and (panel[7, :4] == 0).all()
