@@ -171,6 +171,14 @@ def image_table(
     return figure
 
 
+def contour_view(photo: np.ndarray, hole: np.ndarray, contours: np.ndarray) -> np.ndarray:
+    """A photo (S, S, 3) in [0, 1] with its hole (S, S) bool dark, and contours (S, S) in [0, 1] over both:
+    white in the hole, blue around it."""
+    lines = np.where(hole[..., None], 1.0, matplotlib.colors.to_rgb(BLUE))
+    ground = np.where(hole[..., None], 0.12, 0.4 + 0.6 * photo)
+    return ground + contours[..., None] * (lines - ground)
+
+
 def part_colors(labels: np.ndarray) -> np.ndarray:
     """Parse labels (H, W) in the colours of PART_COLORS, (H, W, 3)."""
     return PART_COLORS[labels]

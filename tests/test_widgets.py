@@ -2,7 +2,6 @@
 
 import io
 import re
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,19 +9,23 @@ import pytest
 import torch
 from PIL import Image
 
-from occlib import assets, widgets
+from occlib import assets
 from occlib.data import World
-from occlib.errors import ImageError
+from occlib.errors import ImageError, MaskError
+from occlib.guide import blank_guide
 from occlib.images import load_photo
 from occlib.morphable import MorphableModel
 from occlib.parsing import Parse, masks
 from occlib.rendering import shade
-from occlib.widgets import Slider, explore, gallery, light_and_pose, painter, turnable_face
+from occlib.synthesis import SynthesisNetwork, completing
+from occlib.widgets import Slider, contour_editor, explore, gallery, light_and_pose, painter, turnable_face
+from occlib.widgets.contour_editor import ContourEditor, completed, edited, face_with_hole
 from occlib.widgets.face import face_mesh
 from occlib.widgets.gallery import look
 from occlib.widgets.light import distant_light, lit_head
-from occlib.widgets.painter import NO_SKIN, SIDE, Painter, Stroke, paint, parsed, skin_color, uploaded
+from occlib.widgets.painter import NO_SKIN, SIDE, Painter, paint, parsed, skin_color, uploaded
 from occlib.widgets.replay import frame
+from occlib.widgets.strokes import Stroke, script
 
 
 @pytest.fixture(scope="module")
@@ -282,7 +285,106 @@ def test_the_painter_takes_another_photo_and_refuses_what_is_none(astronaut, blu
     assert canvas.pixels.shape == (398, SIDE, 3)
 
 
-def test_the_browser_half_of_the_painter_asks_for_what_python_has():
-    script = (Path(widgets.__file__).parent / "painter.js").read_text()
-    asked = set(re.findall(r'(?:model\.(?:get|set)\("|"change:)(\w+)"', script))
-    assert asked == {name for name in Painter.class_own_traits(sync=True) if name[0] != "_"}
+class ThreeLines(torch.nn.Module):
+    """An N_cont that draws three weak contours, in the hole of `square`."""
+
+    guided = False
+
+    def forward(self, photo, mask, contours, guide=None):
+        lines = torch.full_like(mask, -30.0)
+        lines[..., 120:200, 100] = lines[..., 120:200, 160] = lines[..., 120, 100:160] = np.log(0.75 / 0.25)
+        return lines
+
+
+@pytest.fixture
+def networks(monkeypatch):
+    """N_syn with random weights and `ThreeLines` where the shipped networks would be."""
+    torch.manual_seed(0)
+    network = SynthesisNetwork((8, 8, 8), blocks=1, fold=4, skips=True).eval()
+    torch.nn.init.normal_(network.generator.leave.weight, 0, 0.3)
+    monkeypatch.setattr(completing, "load_synthesis", lambda: network)
+    monkeypatch.setattr("occlib.contours.drawing.load_contours", ThreeLines)
+
+
+@pytest.fixture
+def square():
+    """A photo and its hole."""
+    hole = np.zeros((256, 256), bool)
+    hole[100:220, 80:180] = True
+    return np.random.default_rng(0).integers(0, 256, (256, 256, 3)).astype(np.uint8), hole
+
+
+EVERYWHERE = {"points": [[128, 128]], "color": "", "width": 512}
+
+
+def test_contours_are_drawn_and_rubbed_out_in_the_hole_only():
+    contours, hole = np.full((40, 40), 0.5, np.float32), np.zeros((40, 40), bool)
+    hole[10:30, 10:30] = True
+    across = [(0.0, 20.5), (40.0, 20.5)]
+    changed = edited(contours, hole, [Stroke(across, "#ffffff", 1)])
+    assert changed[20, 10:30].min() > 0.9 and (changed[22:30, 10:30] == 0.5).all()
+    assert (changed[~hole] == 0).all() and (contours == 0.5).all()
+    rubbed = edited(contours, hole, [Stroke(across, "#ffffff", 1), Stroke([(20.0, 20.0)], "", 8)])
+    assert rubbed[20, 20] == 0 and rubbed[20, 11] > 0.9
+    assert edited(contours, hole, [Stroke([(20.0, 20.0)], "", 80)]).max() == 0
+
+
+def test_the_face_follows_contours_in_the_hole_and_stays_around_it(square, networks):
+    photo, hole = square
+    guide = blank_guide(photo / np.float32(255), hole)
+    contours = np.zeros(hole.shape, np.float32)
+    contours[150, 90:170] = 1
+    contours[50, 90:170] = 1  # outside: it has no effect
+    (goal, done), words = completed(photo, hole, guide, contours)
+    np.testing.assert_array_equal(done[~hole], photo[~hole])
+    np.testing.assert_array_equal(goal[~hole], (guide.contours / 255)[~hole])
+    assert (goal[hole] == contours[hole]).all() and words.startswith("80 pixels of contours")
+    (_, without), _ = completed(photo, hole, guide, contours * hole)
+    np.testing.assert_array_equal(without, done)
+    (_, bare), _ = completed(photo, hole, guide, np.zeros_like(contours))
+    assert (bare != done)[hole].any() and (bare == done)[~hole].all()
+
+
+def test_the_contour_editor_follows_strokes_of_the_browser(square, networks):
+    photo, hole = square
+    editor = ContourEditor(photo, hole, blank_guide(photo / np.float32(255), hole))
+    first, answers = editor.result, editor.answers
+    np.testing.assert_array_equal(
+        np.asarray(Image.open(io.BytesIO(editor.result))), editor.completion.completed
+    )
+    editor.strokes = [EVERYWHERE]
+    assert editor.answers == answers + 1 and editor.result != first
+    assert editor.words.startswith("0 pixels") and editor.completion.contours[hole].max() == 0
+    editor.strokes = [EVERYWHERE, {"points": [[0, 150.5], [256, 150.5]], "color": "#ffffff", "width": 1}]
+    assert editor.words.startswith("100 pixels")
+    assert (editor.completion.completed == photo)[~hole].all()
+    editor.strokes = []
+    assert editor.result == first
+
+
+def test_what_the_contour_editor_shows(square, networks):
+    photo, hole = square
+    editor = ContourEditor(photo, hole, blank_guide(photo / np.float32(255), hole))
+    drawn, area = (np.asarray(Image.open(io.BytesIO(png)))[..., 3] for png in (editor.drawn, editor.hole))
+    assert ((area == 255) == hole).all()
+    assert drawn[150, 100] == round(0.75 * 255) and drawn[150, 120] == 0
+    shown = np.asarray(Image.open(io.BytesIO(editor.photo)))
+    assert (shown[hole] < 64).all()  # what is behind the hole is not shown
+
+
+def test_the_contour_editor_starts_with_the_sample_photo(networks):
+    widget = contour_editor()
+    (editor,) = widget.children
+    photo, hole = face_with_hole()
+    assert (editor.pixels == photo).all() and (editor.area == hole).all() and 0.05 < hole.mean() < 0.4
+    data, metadata = widget._repr_mimebundle_()
+    assert Image.open(io.BytesIO(data["image/jpeg"])).width > 400
+    assert "contours" in metadata["image/jpeg"]["alt"]
+    with pytest.raises(MaskError):
+        contour_editor(assets.path("photos/astronaut_hand.jpg"), np.ones((3, 3)))
+
+
+@pytest.mark.parametrize("name, widget", [("painter", Painter), ("contour_editor", ContourEditor)])
+def test_the_browser_half_asks_for_what_python_has(name, widget):
+    asked = set(re.findall(r'(?:model\.(?:get|set)\("|"change:)(\w+)"', script(f"{name}.js")))
+    assert asked == {name for name in widget.class_own_traits(sync=True) if name[0] != "_"}

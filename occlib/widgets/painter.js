@@ -1,35 +1,11 @@
-// The browser's half of painter.py: strokes and photos go to Python, pictures and words come back.
+// The browser's half of painter.py: strokes and photos go to Python, pictures and words come back. The brush,
+// `element` and the like are in brush.js.
 
 const WAIT = 250; // ms without a new stroke before Python is asked: dabs may follow fast
 const MOST_BYTES = 8e6; // what Jupyter carries in one message, with room to spare
 const HELP =
-  "Keys, once the photo has the focus: arrows move the brush (with Shift by one pixel), Space puts a dab, " +
-  "[ and ] change the size, E rubs out, Z undoes.";
-
-function element(tag, attributes = {}, children = []) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children);
-  return made;
-}
-
-function draw(context, strokes) {
-  context.lineCap = context.lineJoin = "round";
-  for (const { points, color, width } of strokes) {
-    context.globalCompositeOperation = color ? "source-over" : "destination-out";
-    context.strokeStyle = color || "#000";
-    context.lineWidth = width;
-    context.beginPath();
-    context.moveTo(...points[0]);
-    for (const point of points.length > 1 ? points.slice(1) : points) context.lineTo(...point);
-    context.stroke();
-  }
-}
-
-function show(image, bytes, type) {
-  URL.revokeObjectURL(image.src);
-  image.src = URL.createObjectURL(new Blob([bytes], { type }));
-}
+  "Keys, once the photo has the focus: arrows move the brush (with Shift by one pixel), Space puts it down and " +
+  "lifts it, [ and ] change the size, E rubs out, Z undoes.";
 
 function render({ model, el }) {
   const canvas = element("canvas", {
@@ -43,11 +19,6 @@ function render({ model, el }) {
   const video = element("video", { playsinline: "", "aria-label": "What the webcam sees" });
   video.muted = true;
 
-  const button = (label, act, attributes = {}) => {
-    const made = element("button", { type: "button", ...attributes }, [label]);
-    made.addEventListener("click", act);
-    return made;
-  };
   const eraser = button("Rub out", () => rubOut(!rubbing), { "aria-pressed": "false" });
   const tools = [
     element("label", {}, ["Colour ", color]),
@@ -84,35 +55,23 @@ function render({ model, el }) {
       element("div", { class: "legend" }, names),
     ]),
   ]);
-  root.addEventListener("keydown", (event) => {
-    // Jupyter would take plain letters for commands: insert a cell, delete it, ...
-    if (!event.ctrlKey && !event.metaKey) event.stopPropagation();
-  });
+  keepKeys(root);
   el.append(root);
 
   const context = canvas.getContext("2d");
   const overlay = document.createElement("canvas");
   const photo = new Image();
   let strokes = model.get("strokes");
-  let current = null; // the stroke under the pen
-  let brush = null; // where the brush is, [x, y] in pixels of the photo
   let rubbing = false;
   let timer = 0;
   let stream = null;
 
   function redraw() {
     overlay.width = canvas.width; // empties it
-    draw(overlay.getContext("2d"), current ? [...strokes, current] : strokes);
+    draw(overlay.getContext("2d"), brush.stroke ? [...strokes, brush.stroke] : strokes);
     context.drawImage(photo, 0, 0);
     context.drawImage(overlay, 0, 0);
-    if (!brush) return;
-    for (const [shade, width] of [["#fff", 3], ["#000", 1]]) { // a ring that is seen on every photo
-      context.strokeStyle = shade;
-      context.lineWidth = width;
-      context.beginPath();
-      context.arc(...brush, size.value / 2, 0, 2 * Math.PI);
-      context.stroke();
-    }
+    if (brush.at) ring(context, brush.at, size.value);
   }
 
   function change(changed) {
@@ -131,60 +90,19 @@ function render({ model, el }) {
     eraser.setAttribute("aria-pressed", String(on));
   }
 
-  function stroke(points) {
-    return { points, color: rubbing ? "" : color.value, width: Number(size.value) };
-  }
-
-  function place(event) {
-    const box = canvas.getBoundingClientRect();
-    const scale = canvas.width / box.width;
-    return [(event.clientX - box.left) * scale, (event.clientY - box.top) * scale];
-  }
-
-  canvas.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0) return;
-    canvas.focus({ preventScroll: true });
-    canvas.setPointerCapture(event.pointerId);
-    brush = place(event);
-    current = stroke([brush]);
-    redraw();
-  });
-  canvas.addEventListener("pointermove", (event) => {
-    brush = place(event);
-    if (current) {
-      const [x, y] = current.points[current.points.length - 1];
-      if (Math.hypot(brush[0] - x, brush[1] - y) >= 1) current.points.push(brush);
-    }
-    redraw();
-  });
-  for (const name of ["pointerup", "pointercancel"]) {
-    canvas.addEventListener(name, () => {
-      if (!current) return;
-      const done = current;
-      current = null;
-      change([...strokes, done]);
-    });
-  }
-  canvas.addEventListener("pointerleave", () => { brush = null; redraw(); });
-
-  const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-  canvas.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const arrow = ARROWS[event.key];
-    const within = (value, end) => Math.min(Math.max(value, 0), end);
-    brush ??= [canvas.width / 2, canvas.height / 2];
-    if (arrow) {
-      const step = event.shiftKey ? 1 : Math.max(2, size.value / 4);
-      const [x, y] = [brush[0] + step * arrow[0], brush[1] + step * arrow[1]];
-      brush = [within(x, canvas.width), within(y, canvas.height)];
-    } else if (event.key === " ") change([...strokes, stroke([brush])]);
-    else if (event.key === "[") size.value = Number(size.value) - 4;
-    else if (event.key === "]") size.value = Number(size.value) + 4;
-    else if (event.key.toLowerCase() === "e") rubOut(!rubbing);
-    else if (event.key.toLowerCase() === "z") change(strokes.slice(0, -1));
-    else return;
-    event.preventDefault();
-    redraw();
+  const resize = (by) => { size.value = Number(size.value) + by; };
+  const brush = follow(canvas, {
+    begin: () => ({ color: rubbing ? "" : color.value, width: Number(size.value) }),
+    add: (stroke) => change([...strokes, stroke]),
+    move: redraw,
+    extent: () => [canvas.width, canvas.height],
+    step: () => Math.max(2, size.value / 4),
+    keys: {
+      "[": () => resize(-4),
+      "]": () => resize(4),
+      e: () => rubOut(!rubbing),
+      z: () => change(strokes.slice(0, -1)),
+    },
   });
   size.addEventListener("input", redraw);
   color.addEventListener("input", () => rubOut(false));

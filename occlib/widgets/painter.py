@@ -8,7 +8,6 @@ import io
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
 
 import anywidget
 import cv2
@@ -25,6 +24,7 @@ from occlib.images import Photo, load_photo
 from occlib.parsing import Parse, parse
 from occlib.plotting import BLUE, PART_COLORS, close_up, encoded, figure_pixels, image_row, parse_views
 from occlib.widgets.live import Live
+from occlib.widgets.strokes import Stroke, script
 
 SIDE = 512
 """Longest side, in pixels, of the photo that is painted on."""
@@ -36,30 +36,13 @@ LEGEND = [[name, to_hex(color)] for name, color in zip(PARTS[1:], PART_COLORS[1:
 """Colours of the parse map; background has none."""
 
 
-class Stroke(NamedTuple):
-    """A line of a round brush.
-
-    points: (x, y) in pixels, origin in the top-left corner; one alone is a dab. color: "#rrggbb", or "" to
-    rub out. width: pixels.
-    """
-
-    points: list[tuple[float, float]]
-    color: str
-    width: float
-
-
 def paint(photo: np.ndarray, strokes: Iterable[Stroke]) -> np.ndarray:
     """A copy of the photo (H, W, 3) uint8 with the strokes over it, later ones over earlier ones."""
     painted = photo.astype(np.float32)
-    for points, color, width in strokes:
-        sixteenths = np.rint(16 * (np.asarray(points, np.float64) - 0.5)).astype(np.int32)  # as OpenCV counts
-        if len(sixteenths) == 1:
-            sixteenths = np.repeat(sixteenths, 2, axis=0)
-        line = np.zeros(photo.shape[:2], np.uint8)
-        cv2.polylines(line, [sixteenths], False, 255, max(round(width), 1), cv2.LINE_AA, shift=4)
-        alpha = line[..., None] / np.float32(255)
-        new = np.array(list(bytes.fromhex(color[1:])), np.float32) if color else photo
-        painted += alpha * (new - painted)
+    for stroke in strokes:
+        color = stroke.color[1:]
+        new = np.array(list(bytes.fromhex(color)), np.float32) if color else photo
+        painted += stroke.coverage(photo.shape[:2])[..., None] * (new - painted)
     return np.rint(painted).astype(np.uint8)
 
 
@@ -105,7 +88,7 @@ class Painter(anywidget.AnyWidget):
     """The canvas, its tools and what the parser finds. `strokes` come from the browser, as dicts of Stroke;
     `result` and `words` go there, and `answers` counts them."""
 
-    _esm = Path(__file__).with_name("painter.js")
+    _esm = script("painter.js")
     _css = Path(__file__).with_name("painter.css")
     photo = traitlets.Bytes().tag(sync=True)
     strokes = traitlets.List().tag(sync=True)
