@@ -6,9 +6,8 @@
 # PYTHON=python3.12 picks another interpreter, LAB_FLAGS="--no-browser --port 9000" is handed to JupyterLab.
 
 PYTHON ?= python3
-SAMPLE := assets/photos/astronaut_hand
-PHOTO ?= $(SAMPLE).jpg
-MASK ?= $(if $(filter $(SAMPLE).jpg,$(PHOTO)),$(SAMPLE)_mask.png)
+PHOTO ?= assets/photos/astronaut_hand.jpg
+MASK ?=
 LAB_FLAGS ?=
 BIN := .venv/bin
 

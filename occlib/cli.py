@@ -175,17 +175,18 @@ def evaluate(
             about an hour on two cores). photos: landmarks of the fitted face against detected ones on real photos.
             world: whether networks made for photos find the synthetic world's faces and know them apart.
             parsing: face masks and parse maps, on the world's test split and on real photos.
-            synthesis: completed faces, on the same (an hour for 200 samples).
+            synthesis: completed faces, on the same (half an hour for 200 samples).
             verification: whether completed faces of ORL are known again.
         count: How many heads (100), photos (12), people (200; of ORL 40) or samples (1000; of synthesis 200).
         seed: The same seed draws the same heads.
         others: Weights of other runs of the synthesis or joint stage, for more rows of synthesis.
-        workers: Processes to fit heads with; each needs about 1.5 GB.
+        workers: Processes for fitting, synthesis and verification; each needs about 1.5 GB.
     """
+    workers = workers or os.cpu_count()
     if protocol == "fitting":
         from occlib.evaluation.fitting import evaluate_fitting
 
-        print(evaluate_fitting(count or 100, seed=seed, workers=workers or os.cpu_count()))
+        print(evaluate_fitting(count or 100, seed=seed, workers=workers))
     elif protocol == "world":
         from occlib.evaluation.world import evaluate_world
 
@@ -197,11 +198,11 @@ def evaluate(
     elif protocol == "synthesis":
         from occlib.evaluation.synthesis import evaluate_synthesis
 
-        print(evaluate_synthesis(count or 200, seed=seed, others=others))
+        print(evaluate_synthesis(count or 200, seed=seed, others=others, workers=workers))
     elif protocol == "verification":
         from occlib.evaluation.verification import evaluate_verification
 
-        print(evaluate_verification(count or 40))
+        print(evaluate_verification(count or 40, workers=workers))
     else:
         from occlib.evaluation.photos import evaluate_photos
 

@@ -25,6 +25,7 @@ PACKAGES = (
 )
 PYTORCH3D = ("pytorch3d", "easypytorch3d")  # conda's name, and that of the wheel
 ASSETS = {  # file in assets/: what makes it
+    "checkpoints/joint.safetensors": "occlib train joint --out DIR",
     "checkpoints/parser.safetensors": "occlib train parser --out DIR",
     "face_model/open.safetensors": "python assets/recipes/bake_face_model.py",
     "face_model/open_landmarks.safetensors": "python assets/recipes/calibrate_landmarks.py",

@@ -24,7 +24,7 @@ from occlib.rendering import Camera, render
 
 CHANNELS = 5
 """Of `Guide.tensor`: three colours, coverage, contours."""
-ROUGH = FitSettings(gauss_newton=((6.0, 4, 3), (3.0, 4, 2)), levels=())
+ROUGH = FitSettings(gauss_newton=((6.0, 4, 3), (3.0, 4, 3), (1.5, 4, 3)), levels=())
 """A fit on the way to the fit: good enough to look behind an occluder with."""
 LANDMARKS_ONLY = replace(ROUGH, gauss_newton=())
 """Rougher still, and faster: shape from landmarks, colours by least squares."""

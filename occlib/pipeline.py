@@ -1,20 +1,25 @@
 """The road of one photo, Figure 1 as one readable function: photo -> Reconstruction.
 
-    photo --find_face--> 468 points --parse--> mask --crop--> aligned photo (--contours, complete face-->) fit --> mesh
+    photo --find_face--> 468 points --parse--> mask --crop, look behind--> guide --contours, complete face--> fit --> mesh
                               ^---- painted over ---'
 
-The learned stage of §3.2 is not there yet: the fit compares with the photo where the mask leaves it visible.
+Everything behind the mask is a guess, which nothing can be learnt from: the fit compares with the complete face, but
+each pixel counts as far as the mask leaves it visible.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 from os import PathLike
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 
+from occlib.contours import detect as detect_contours
+from occlib.data.holes import MARGIN
 from occlib.errors import MaskError
 from occlib.faces import (
     DlibFeatures,
@@ -23,11 +28,11 @@ from occlib.faces import (
     detect,
     face_transform,
     find_face,
-    track,
     transform,
     warp,
 )
 from occlib.files import whole_folder
+from occlib.guide import Guide, look_behind
 from occlib.images import Photo, load_mask, load_photo, save_image
 from occlib.meshfiles import bake_texture, write_glb, write_obj, write_ply
 from occlib.morphable import Coefficients, MorphableModel
@@ -35,6 +40,7 @@ from occlib.morphable.landmarks import NOW_FROM_IBUG
 from occlib.parsing import Parse, parse
 from occlib.reconstruction import Fit, FitSettings, fit
 from occlib.rendering import Camera, Rendering, render
+from occlib.synthesis import Completion, complete_aligned
 from occlib.synthesis.baselines import paint_over
 
 ALIGNED_SIZE = 256
@@ -44,10 +50,8 @@ LARGE = 0.1
 """The share of the face from which on a found mask counts in the fit, and is taken to lead the detector astray.
 A fringe or glasses hide less: landmarks and robust weights cope with them better than without those pixels."""
 
-ROUGH = FitSettings(gauss_newton=((6.0, 4, 3), (3.0, 4, 2)), levels=())
-"""A fit on the way to the fit: good enough to look behind an occluder with."""
-LANDMARKS_ONLY = replace(ROUGH, gauss_newton=())
-"""Rougher still, and faster: shape from landmarks, colours by least squares."""
+Complete = Callable[[np.ndarray, np.ndarray, Guide], Completion]
+"""(photo (S, S, 3) uint8, hole (S, S) bool, guide) -> contours and complete face."""
 
 NOW_NAMES = (  # the 7 points of the NoW benchmark, in the order of NOW_FROM_IBUG
     "right eye outer corner",
@@ -68,7 +72,9 @@ class Reconstruction:
     crop: (2, 3), photo pixels -> aligned pixels. points: (468, 2) detected, in aligned pixels. mask: (S, S)
     float in [0, 1], 1 = occluded: the given mask, or the one that the parser found. mask_given: which of the
     two it is. confidence: (S, S) float in [0, 1], how sure the parser is of each pixel; 1 for a given mask.
-    coefficients, camera: V_x and Eq. 10 for `aligned`.
+    hole: (S, S) bool, what was completed. contours: (S, S) float in [0, 1], C_goal of §3.2. complete: (S, S, 3)
+    uint8, `aligned` with I_1 in its hole: a guess that looks right, not the truth about a person.
+    coefficients, camera: V_x and Eq. 10 for `complete`.
     vertices: (V, 3) mm, in the model's own coordinates. faces: (F, 3). colors: (V, 3) RGB albedo in [0, 1].
     landmarks: (68, 3) mm. faces_in_photo: how many faces were found; the largest was taken. fit: weights
     and history.
@@ -81,6 +87,9 @@ class Reconstruction:
     mask: np.ndarray
     mask_given: bool
     confidence: np.ndarray
+    hole: np.ndarray
+    contours: np.ndarray
+    complete: np.ndarray
     coefficients: Coefficients
     camera: Camera
     model: MorphableModel
@@ -161,6 +170,7 @@ def reconstruct(
     device: str | torch.device | None = None,
     model: MorphableModel | None = None,
     settings: FitSettings = FitSettings(),
+    complete: Complete | None = complete_aligned,
     progress=None,
 ) -> Reconstruction:
     """From a photo, partly covered or not, to a 3D face.
@@ -168,7 +178,8 @@ def reconstruct(
     photo: path, PIL image or (H, W, 3) uint8 array. mask: None, or path or (H, W) array, non-zero = occluded;
     without one, the parser of §3.1 finds it (see `find_mask`). device: "cpu" (default;
     for one photo the fastest) or "cuda". model: the open face model, or one from `MorphableModel.load`.
-    progress: called with each FitStep.
+    complete: what fills the hole, given the aligned photo, the hole and its guide; by default the networks that
+    ship; None leaves the hole out of the fit. progress: called with each FitStep.
 
     Raises ImageError, MaskError, NoFaceError or MissingAssetError, each with one line to act on. When
     several faces are found the largest is taken, with a warning in the log.
@@ -192,17 +203,26 @@ def reconstruct(
         return warp(picture, crop.to(device), ALIGNED_SIZE).clamp(0, 1)
 
     aligned, points = cut(_image(pixels, device)), transform(crop, points)[0]
-    covered = None if occluded is None else cut(_map(occluded, device))
-    hidden = covered if parsed is None or parsed.hidden >= LARGE else None
-    if hidden is not None:  # given or found: then on the same road
-        _check_face_visible(hidden, points, given=parsed is None)
-        points = look_behind(aligned, points, hidden, model)
+    seen = _pixels(aligned)
+    covered = aligned.new_zeros(1, 1, *seen.shape[:2]) if occluded is None else cut(_map(occluded, device))
+    large = parsed is None or parsed.hidden >= LARGE
+    if large:
+        _check_face_visible(covered, points, given=parsed is None)
+    hole = _hole(covered, given=parsed is None)
+    completion = Completion(detect_contours(seen) / np.float32(255), seen)
+    if hole.any():
+        guide, behind = look_behind(seen, hole, points.numpy(), mask=covered[0, 0].cpu().numpy())
+        points = torch.from_numpy(behind) if large else points
+        completion = complete(seen, hole, guide) if complete else completion
     features = _aligned_features(points.to(device)) if settings.lambda_features else None
-    result = fit(aligned, points.to(device), model, mask=hidden, settings=settings, progress=progress,
-                 features=features)  # fmt: skip
-    covered = result.occluded if covered is None else covered
+    target = _image(completion.completed, device) if large else aligned
+    result = fit(target, points.to(device), model, mask=covered if large else None, settings=settings,
+                 progress=progress, features=features)  # fmt: skip
+    covered = result.occluded if occluded is None else covered
     sure = torch.ones_like(covered) if parsed is None else cut(_map(parsed.confidence, device))
-    return _assemble(pixels, face, aligned, crop, points, covered, sure, mask is not None, model, result)
+    return _assemble(
+        pixels, face, seen, crop, points, covered, sure, mask is not None, hole, completion, model, result
+    )
 
 
 def find_mask(photo: np.ndarray) -> tuple[Face, Parse]:
@@ -223,49 +243,6 @@ def find_mask(photo: np.ndarray) -> tuple[Face, Parse]:
     return replace(face, points=again[0].points), parse(photo, again[0].points)
 
 
-def look_behind(
-    aligned: torch.Tensor,
-    points: torch.Tensor,
-    mask: torch.Tensor,
-    model: MorphableModel,
-    *,
-    looks: int = 3,
-    last: FitSettings = ROUGH,
-) -> torch.Tensor:
-    """Detect the landmarks (468, 2) of an aligned photo (1, 3, S, S) again, behind the mask (1, 1, S, S).
-
-    An occluder leads the detector astray, even on what is visible. So it is replaced by the face that fits
-    the visible rest, roughly, and that picture is looked at, several times: each time the face fits better.
-    last: how it is fitted before the last look; landmarks alone are fast, and enough until then.
-    """
-    filled = _painted_over(aligned, mask)
-    hole = torch.nn.functional.max_pool2d(mask, 5, stride=1, padding=2)
-    for look in range(looks):
-        settings = last if look == looks - 1 else LANDMARKS_ONLY
-        guess = fit(aligned, points.to(aligned), model, mask=mask, settings=settings)
-        shown = _draw(guess, model, filled).image.clamp(0, 1)
-        points = _tracked(torch.where(hole > 0.5, shown, aligned), points)
-    return points
-
-
-def _tracked(image: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
-    """The landmarks (468, 2) that FaceMesh sees in (1, 3, S, S), near earlier ones."""
-    return torch.from_numpy(track(_pixels(image), points.cpu().numpy())[0][:, :2])
-
-
-def _painted_over(aligned: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """`paint_over` for an aligned photo (1, 3, S, S) and a mask (1, 1, S, S)."""
-    return _image(paint_over(_pixels(aligned), mask[0, 0].cpu().numpy() > 0.3), aligned.device)
-
-
-@torch.no_grad()
-def _draw(guess: Fit, model: MorphableModel, background: torch.Tensor | None = None) -> Rendering:
-    """The fitted face, before a background (1, 3, S, S) or black."""
-    found = guess.coefficients
-    vertices, albedo = model.shape(found.identity, found.expression), model.albedo(found.texture)
-    return render(vertices, model.faces, albedo, found.lighting, guess.camera, ALIGNED_SIZE, background)
-
-
 @cache
 def _open_model(device: str) -> MorphableModel:
     return MorphableModel.load("open", device=device)
@@ -274,6 +251,15 @@ def _open_model(device: str) -> MorphableModel:
 def _image(pixels: np.ndarray, device: torch.device) -> torch.Tensor:
     """(H, W, C) uint8 -> (1, C, H, W) float32 in [0, 1]."""
     return torch.from_numpy(pixels.copy()).to(device).permute(2, 0, 1)[None].float() / 255
+
+
+def _hole(covered: torch.Tensor, *, given: bool) -> np.ndarray:
+    """(S, S) bool, what is to be completed: all that a given mask touches, or what was found and a bit more, since
+    what fills a hole must not start from the occluder's rim."""
+    if given:
+        return covered[0, 0].cpu().numpy() > 0
+    grown = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * MARGIN + 1, 2 * MARGIN + 1))
+    return cv2.dilate((covered[0, 0] > 0.5).byte().cpu().numpy(), grown) > 0
 
 
 def _map(values: np.ndarray, device: torch.device) -> torch.Tensor:
@@ -298,7 +284,8 @@ def _check_face_visible(mask: torch.Tensor, points: torch.Tensor, *, given: bool
 
 
 def _assemble(
-    pixels, face: Face, aligned, crop, points, mask, confidence, mask_given: bool, model: MorphableModel, result: Fit
+    pixels, face: Face, aligned, crop, points, mask, confidence, mask_given: bool, hole, completion: Completion,
+    model: MorphableModel, result: Fit,
 ) -> Reconstruction:
     """Put what the stages found into arrays a user can work with."""
     coefficients = result.coefficients
@@ -312,12 +299,15 @@ def _assemble(
 
     return Reconstruction(
         photo=pixels,
-        aligned=_pixels(aligned),
+        aligned=aligned,
         crop=array(crop[0]),
         points=array(points),
         mask=array(mask[0, 0]),
         mask_given=mask_given,
         confidence=array(confidence[0, 0]),
+        hole=hole,
+        contours=completion.contours,
+        complete=completion.completed,
         coefficients=coefficients,
         camera=result.camera,
         model=model,

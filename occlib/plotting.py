@@ -47,16 +47,17 @@ def encoded(pixels: np.ndarray, kind: str) -> bytes:
 
 
 def stages(reconstruction) -> Figure:
-    """The road of one photo in a row: photo, what is occluded, fitted face, the face turned to both sides."""
+    """The road of one photo in a row: photo, what is occluded, contours, complete face, fitted face, the face
+    turned to both sides."""
     aligned = reconstruction.aligned / 255.0
-    turned = [turned_face(reconstruction, yaw) for yaw in (-TURN, 0.0, TURN)]
     panels = {
         "aligned photo": aligned,
         "occluded": mask_overlay(aligned, reconstruction.mask),
+        "contours": contour_panel(reconstruction.contours, reconstruction.hole),
+        "complete face": reconstruction.complete / 255.0,
         "face over photo": over(reconstruction.render(), aligned),
-        "turned right": turned[0],
-        "frontal": turned[1],
-        "turned left": turned[2],
+        "turned right": turned_face(reconstruction, -TURN),
+        "turned left": turned_face(reconstruction, TURN),
     }
     return image_row(panels)
 

@@ -128,11 +128,11 @@ def test_evaluate_world_prints_the_report(capsys, monkeypatch):
 
 
 def test_evaluate_synthesis_and_verification_print_their_reports(capsys, monkeypatch):
-    def synthesis(count, seed, others):
+    def synthesis(count, seed, others, workers):
         return f"{count} {seed} {[str(file) for file in others]}"
 
     monkeypatch.setattr("occlib.evaluation.synthesis.evaluate_synthesis", synthesis)
-    monkeypatch.setattr("occlib.evaluation.verification.evaluate_verification", lambda people: f"{people}")
+    monkeypatch.setattr("occlib.evaluation.verification.evaluate_verification", lambda people, workers: f"{people}")
     run("evaluate", "synthesis", "--others", "a.safetensors", "b.safetensors")
     run("evaluate", "verification")
     assert capsys.readouterr().out == "200 0 ['a.safetensors', 'b.safetensors']\n40\n"

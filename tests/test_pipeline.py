@@ -12,6 +12,7 @@ from occlib.faces import find_face
 from occlib.images import load_mask, load_photo
 from occlib.pipeline import LARGE, find_mask
 from occlib.reconstruction import FitSettings, fit
+from occlib.synthesis import Completion
 
 QUICK = FitSettings(gauss_newton=(), levels=())
 
@@ -104,3 +105,39 @@ def test_the_mask_counts_as_much_as_the_parser_is_sure_of_it(portrait, monkeypat
     result = reconstruct(portrait, settings=QUICK)
     middle = torch.from_numpy(result.mask[96:160, 96:160])
     assert torch.allclose(middle, torch.full_like(middle, 0.5), atol=1e-3)
+
+
+def test_what_is_visible_stays_exactly_and_the_rest_is_completed(behind_hand):
+    photo, truth = behind_hand
+    for mask in (truth, None):
+        face = reconstruct(photo, mask, settings=QUICK)
+        assert np.array_equal(face.complete[~face.hole], face.aligned[~face.hole])
+        assert (face.complete[face.hole] != face.aligned[face.hole]).any(-1).mean() > 0.9
+        assert face.hole[face.mask > 0.5].all()
+        assert face.contours.shape == face.hole.shape and 0 <= face.contours.min() < face.contours.max() <= 1
+    # All that a given mask touches is completed, and nothing else.
+    given = reconstruct(photo, truth, settings=QUICK)
+    assert np.array_equal(given.hole, given.mask > 0)
+
+
+def test_a_bare_face_is_left_as_it_is(portrait):
+    face = reconstruct(orl_photo(1, 1), np.zeros((112, 92)), settings=QUICK)
+    assert not face.hole.any() and np.array_equal(face.complete, face.aligned)
+    assert set(np.unique(face.contours)) == {0, 1}
+
+
+def test_who_completes_can_be_chosen(behind_hand):
+    photo, truth = behind_hand
+    seen = []
+
+    def complete(aligned, hole, guide):
+        seen.append((aligned, hole, guide))
+        filled = np.where(hole[..., None], (255 * guide.image).astype(np.uint8), aligned)
+        return Completion(guide.contours / np.float32(255), filled)
+
+    face = reconstruct(photo, truth, settings=QUICK, complete=complete)
+    ((aligned, hole, guide),) = seen
+    assert np.array_equal(aligned, face.aligned) and np.array_equal(hole, face.hole)
+    assert np.array_equal(face.complete[hole], (255 * guide.image).astype(np.uint8)[hole])
+    nobody = reconstruct(photo, truth, settings=QUICK, complete=None)
+    assert np.array_equal(nobody.complete, nobody.aligned) and nobody.hole.any()

@@ -4,13 +4,10 @@ Heads with known truth, from the image alone. Four ways to deal with an occluder
 beside the unoccluded photo, and so do strange heads, which no coefficients describe.
 """
 
-import multiprocessing
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache, partial
 
-import cv2
 import numpy as np
 import torch
 from scipy.spatial import cKDTree
@@ -19,6 +16,7 @@ from trimesh.registration import procrustes
 
 from occlib.errors import NoFaceError
 from occlib.evaluation.heads import draw_head
+from occlib.evaluation.processes import processes
 from occlib.morphable import MorphableModel
 from occlib.pipeline import reconstruct
 from occlib.reconstruction import FitSettings, face_vertices
@@ -103,8 +101,7 @@ def evaluate_fitting(
     workers: processes that share the heads, with one thread each, so that their number changes nothing in the
     result.
     """
-    ways = multiprocessing.get_context("spawn")  # a fork would copy PyTorch's threads, which do not survive it
-    with ProcessPoolExecutor(workers, ways, initializer=_use_one_thread) as pool:
+    with processes(workers) as pool:
 
         def rows(errors_of: Callable[..., dict[str, float]], what: str) -> dict[str, np.ndarray]:
             found = []
@@ -156,11 +153,6 @@ def _model() -> MorphableModel:
 
 def _mean_face(model: MorphableModel) -> np.ndarray:
     return model.shape(torch.zeros(1, model.n_identity), torch.zeros(1, model.n_expression))[0].numpy()
-
-
-def _use_one_thread() -> None:
-    cv2.setNumThreads(1)
-    torch.set_num_threads(1)
 
 
 def _reconstructed(photo, mask, model: MorphableModel, settings: FitSettings) -> np.ndarray | None:

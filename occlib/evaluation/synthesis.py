@@ -17,15 +17,15 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from skimage.metrics import structural_similarity
-from tqdm import tqdm
 
 from occlib.contours import draw_contours, read_contours
 from occlib.contours.stage import matches
 from occlib.data import OccludedPhotos, World
 from occlib.data.holes import own_hole
-from occlib.data.sample import Sample, contours_of
+from occlib.data.sample import Sample, SampleSet, contours_of
 from occlib.evaluation.parsing import face_region
 from occlib.evaluation.photos import bench_photos
+from occlib.evaluation.processes import each
 from occlib.faces import detect, landmarks_68
 from occlib.guide import Guide, fitted_guide
 from occlib.networks import LiteEncoder, load_weights
@@ -63,6 +63,8 @@ class Case:
 
 
 Method = Callable[[Case], np.ndarray]
+Scores = tuple[str, dict[str, list[float]]]
+"""The name of a bin of coverage; method -> its COLUMNS."""
 
 
 def methods(others: Iterable[Path] = ()) -> dict[str, Method]:
@@ -93,31 +95,51 @@ def methods(others: Iterable[Path] = ()) -> dict[str, Method]:
     }
 
 
-def evaluate_synthesis(count: int = 200, photos: int = 12, seed: int = 0, others: Iterable[Path] = ()) -> str:
-    """The tables of the world's test split and of real photos; shows a progress bar."""
-    chosen, bounds = methods(others), (COVERAGES[0], COVERAGES[-1])
-    world = World(seed, split="test", coverage=bounds, bare=0)
-    real = OccludedPhotos(list(bench_photos(photos).values()), seed, coverage=bounds)
-    lines = table("World, test split", (world[index] for index in tqdm(range(count), "samples")), chosen)
-    return "\n".join([*lines, "", *table("Real photos", (real[index] for index in range(photos)), chosen)])
-
-
-def table(title: str, samples: Iterable[Sample], chosen: dict[str, Method]) -> list[str]:
-    """A block for all samples and one for each bin of coverage, with a row for each method."""
-    scores: dict[str, dict[str, list[list[float]]]] = defaultdict(lambda: defaultdict(list))
-    for case in map(Case.of, samples):
-        share = np.searchsorted(COVERAGES, case.coverage, side="right")
-        if not (0 < share < len(COVERAGES) and case.hole.any()):
-            continue
-        bin_name = f"coverage {COVERAGES[share - 1]:.0%} to {COVERAGES[share]:.0%}"
-        seen = _landmarks(case.clean)
-        for name, method in {"as it is": lambda case: case.photo, **chosen}.items():
-            row = measure(case, method(case), seen)
-            scores["all"][name].append(row)
-            scores[bin_name][name].append(row)
+def evaluate_synthesis(
+    count: int = 200, photos: int = 12, seed: int = 0, others: Iterable[Path] = (), *, workers: int = 0
+) -> str:
+    """The tables of the world's test split and of real photos; shows progress bars. workers: processes that share
+    the samples; each needs about 1.5 GB."""
     lines = []
-    for bin_name in sorted(scores):
-        rows = scores[bin_name]
+    for title, number in (("World, test split", count), ("Real photos", photos)):
+        scores_of = partial(_scores_of, title, photos, seed, tuple(others))
+        lines += [*table(title, each(scores_of, range(number), workers, title)), ""]
+    return "\n".join(lines[:-1])
+
+
+def _scores_of(title: str, photos: int, seed: int, others: tuple[Path, ...], index: int) -> Scores | None:
+    return scores(_samples(title, photos, seed)[index], _methods(others))
+
+
+@cache
+def _samples(title: str, photos: int, seed: int) -> SampleSet:
+    bounds = (COVERAGES[0], COVERAGES[-1])
+    if title == "Real photos":
+        return OccludedPhotos(list(bench_photos(photos).values()), seed, coverage=bounds)
+    return World(seed, split="test", coverage=bounds, bare=0)
+
+
+def scores(sample: Sample, chosen: dict[str, Method]) -> Scores | None:
+    """The bin of coverage of a sample, and each method's `measure`; None if it is in no bin or has no hole."""
+    case = Case.of(sample)
+    share = np.searchsorted(COVERAGES, case.coverage, side="right")
+    if not (0 < share < len(COVERAGES) and case.hole.any()):
+        return None
+    seen = _landmarks(case.clean)
+    rows = {"as it is": lambda case: case.photo, **chosen}
+    bin_name = f"coverage {COVERAGES[share - 1]:.0%} to {COVERAGES[share]:.0%}"
+    return bin_name, {name: measure(case, method(case), seen) for name, method in rows.items()}
+
+
+def table(title: str, measured: Iterable[Scores | None]) -> list[str]:
+    """A block for all samples and one for each bin of coverage, with a row for each method."""
+    bins: dict[str, dict[str, list[list[float]]]] = defaultdict(lambda: defaultdict(list))
+    for bin_name, rows in filter(None, measured):
+        for name, row in rows.items():
+            bins["all"][name].append(row)
+            bins[bin_name][name].append(row)
+    lines = []
+    for bin_name, rows in sorted(bins.items()):
         lines.append(f"{title}, {bin_name}: {len(rows['as it is'])} samples, in the hole")
         lines.append(" " * 24 + "".join(f"{column:>11}" for column in COLUMNS))
         for name, values in rows.items():
@@ -168,6 +190,11 @@ def feature_distance(one: np.ndarray, other: np.ndarray, hole: np.ndarray) -> fl
         weights = F.adaptive_avg_pool2d(area, maps.shape[-2:])[0, 0]
         total += float((weights * (unit[0] - unit[1]).square().sum(0)).sum() / weights.sum())
     return total
+
+
+@cache
+def _methods(others: tuple[Path, ...]) -> dict[str, Method]:
+    return methods(others)
 
 
 @cache

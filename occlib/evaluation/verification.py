@@ -8,13 +8,14 @@ contours or synthesis has seen. The share of true pairs that are accepted when o
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
 from scipy.stats import mannwhitneyu
-from tqdm import tqdm
 
 from occlib.evaluation.photos import ORL_PEOPLE, orl_photo
+from occlib.evaluation.processes import each
 from occlib.faces import DlibFeatures, align_chip, face_transform, find_face, transform
 from occlib.faces.alignment import CHIP_SIZE, chip_transform, crop
 from occlib.faces.features import similarity
@@ -42,31 +43,36 @@ def completed(photo: np.ndarray, hole: np.ndarray) -> np.ndarray:
 
 
 def evaluate_verification(
-    people: int = ORL_PEOPLE, shots: int = SHOTS, complete: Complete = completed
+    people: int = ORL_PEOPLE, shots: int = SHOTS, complete: Complete = completed, *, workers: int = 0
 ) -> str:
     """The table: AUC and TAR at 1 % FAR by block, without and with completion; shows a progress bar.
 
-    Faces are aligned by the landmarks of the photo without its block, so that what differs is the face.
+    Faces are aligned by the landmarks of the photo without its block, so that what differs is the face. workers:
+    processes that share the photos; each needs about 1.5 GB.
     """
-    photos = [aligned_orl(person, shot) for person in range(1, people + 1) for shot in range(1, shots + 1)]
+    photos = [(person, shot) for person in range(1, people + 1) for shot in range(1, shots + 1)]
+    looks = each(partial(_looks, complete=complete), photos, workers, "photos")
+    clean, *others = torch.stack(looks).unbind(1)
     names = np.repeat(np.arange(people), shots)
-    clean = embed([photo for photo, _ in photos], [points for _, points in photos])
-    points = [one for _, one in photos]
     lines = [
         f"ORL: {len(photos)} photos of {people} people; TAR at {FALSE_ACCEPTS:.0%} FAR, and AUC",
         f"{'block':16}{'with the block':>22}{'completed':>22}",
         f"{'none':16}" + _cell(clean, clean, names),
     ]
-    for name in BLOCKS:
-        blocked, done = [], []
-        for photo, face in tqdm(photos, name):
-            hole = block(name, face)
-            covered = np.where(hole[..., None], np.uint8(GREY), photo)
-            blocked.append(covered)
-            done.append(complete(covered, hole))
-        cells = [_cell(embed(images, points), clean, names) for images in (blocked, done)]
-        lines.append(f"{name:16}" + "".join(cells))
+    for name, blocked, done in zip(BLOCKS, others[::2], others[1::2], strict=True):
+        lines.append(f"{name:16}{_cell(blocked, clean, names)}{_cell(done, clean, names)}")
     return "\n".join(lines)
+
+
+def _looks(shot: tuple[int, int], complete: Complete) -> torch.Tensor:
+    """G of one photo as it is, and for each of BLOCKS with it and completed: (1 + 2 B, 128)."""
+    photo, points = aligned_orl(*shot)
+    images = [photo]
+    for name in BLOCKS:
+        hole = block(name, points)
+        covered = np.where(hole[..., None], np.uint8(GREY), photo)
+        images += [covered, complete(covered, hole)]
+    return embed(images, [points] * len(images))
 
 
 def aligned_orl(person: int, shot: int) -> tuple[np.ndarray, np.ndarray]:
@@ -88,14 +94,10 @@ def block(name: str, points: np.ndarray) -> np.ndarray:
 
 
 @torch.inference_mode()
-def embed(photos: list[np.ndarray], points: list[np.ndarray], batch: int = 32) -> torch.Tensor:
+def embed(photos: list[np.ndarray], points: list[np.ndarray]) -> torch.Tensor:
     """G of aligned photos (S, S, 3) uint8 with FaceMesh points (468, 2): (N, 128)."""
-    features, parts = DlibFeatures.load(), []
-    for start in range(0, len(photos), batch):
-        images = torch.from_numpy(np.stack(photos[start : start + batch])).permute(0, 3, 1, 2).float() / 255
-        marks = torch.from_numpy(np.stack(points[start : start + batch])).float()
-        parts.append(features(align_chip(images, marks)))
-    return torch.cat(parts)
+    images = torch.from_numpy(np.stack(photos)).permute(0, 3, 1, 2).float() / 255
+    return DlibFeatures.load()(align_chip(images, torch.from_numpy(np.stack(points)).float()))
 
 
 def verified(probes: torch.Tensor, gallery: torch.Tensor, names: np.ndarray) -> tuple[float, float]:

@@ -21,11 +21,28 @@ SMALL_CONTOURS = ContoursSettings(**NARROW, adversarial=0.1, features=1.0, lines
 SMALL_SYNTHESIS = SynthesisSettings(
     **NARROW, compose=True, pixels=4.0, style=100.0, perceptual=0.5, style_region="whole"
 )
+# Together, in faces nearly as large as at use, and the pixels lead even more: N_syn learns how far to trust the lines.
+SMALL_JOINT = JointSettings(
+    SMALL_CONTOURS,
+    replace(
+        SMALL_SYNTHESIS,
+        pixels=6.0,
+        style=60.0,
+        faces=Incomplete(crop=160, scale=(0.6, 0.95), own=0.55, other=0.1, shape=0.15, block=0.2),
+    ),
+)
 BASE_CONTOURS = ContoursSettings(faces=WHOLE)
 BASE_SYNTHESIS = SynthesisSettings(faces=WHOLE)
 # What generators and discriminators need, other than the parser: little momentum, and small steps.
 SMALL = Training(
-    steps=2500, batch=16, rate=1e-3, betas=(0.5, 0.99), validation_samples=64, validate_every=250, workers=1
+    steps=4000,
+    batch=16,
+    rate=1e-3,
+    warmup=50,
+    betas=(0.5, 0.99),
+    validation_samples=64,
+    validate_every=500,
+    workers=1,
 )
 BASE = Training(
     steps=100_000,
@@ -67,10 +84,10 @@ PRESETS: dict[str, dict[str, Run]] = {
             ),
         ),
     },
-    "contours": {"small": Run(SMALL_CONTOURS, SMALL), "base": Run(BASE_CONTOURS, BASE)},
+    "contours": {"small": Run(SMALL_CONTOURS, replace(SMALL, steps=1800, rate=7e-4)), "base": Run(BASE_CONTOURS, BASE)},
     "synthesis": {"small": Run(SMALL_SYNTHESIS, SMALL), "base": Run(BASE_SYNTHESIS, BASE)},
     "joint": {
-        "small": Run(JointSettings(SMALL_CONTOURS, SMALL_SYNTHESIS), replace(SMALL, steps=1000, rate=3e-4)),
+        "small": Run(SMALL_JOINT, replace(SMALL, steps=800, batch=8, rate=3e-4, validate_every=400)),
         "base": Run(JointSettings(BASE_CONTOURS, BASE_SYNTHESIS), replace(BASE, steps=50_000, rate=5e-5)),
     },
 }

@@ -38,7 +38,10 @@ person's.""",
 LIMITS["synthesis"] = LIMITS["joint"] = """\
 Trained on rendered faces only: no photo of a person is in the training data. Expects one upright face, cut
 by `face_transform`. What it paints is a guess that looks right, not the truth about a person: it proves
-nothing about what a covered face looks like."""
+nothing about what a covered face looks like. Under the occluder it paints no glasses, beards, scars, jewellery
+or make-up, and the expression is made up. Faces unlike those of the synthetic world (children, the very old,
+faces that differ by birth, illness or injury) become more like them. Not for identifying people, for evidence,
+or for showing people uncovered who did not agree."""
 
 
 PATHS = (
