@@ -27,6 +27,7 @@ def reconstruct(
     photos: Annotated[Positional[tuple[Path, ...]], arg(metavar="PHOTO...", help_behavior_hint="")],
     out: Annotated[Path, arg(metavar="DIR")],
     mask: Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")] = None,
+    networks: Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")] = None,
     device: Literal["cpu", "cuda"] = "cpu",
     json_lines: Annotated[FlagCreatePairsOff[bool], arg(name="json")] = False,
 ) -> int:
@@ -39,6 +40,8 @@ def reconstruct(
         photos: Pictures to read.
         out: Folder for mesh.obj, mesh.ply, mesh.glb, stages.jpg and result.json; made when missing.
         mask: Picture of the photo's size, non-zero where something covers the face. Goes with one photo.
+        networks: Weights that `occlib train joint` or `train synthesis` wrote, to complete the face with in the
+            place of those that ship; such as ones trained without a guide, as in the paper.
         device: Where to compute.
         json_lines: Print one JSON object a photo.
     """
@@ -50,10 +53,15 @@ def reconstruct(
         raise OcclibError(f"--mask goes with one photo, but there are {len(photos)}")
     check_writable(out)
     _check_device(device)
+    options = {"device": device}
+    if networks is not None:
+        from occlib.pipeline import completed_by
+
+        options["complete"] = completed_by(networks)
     folders = [out] if len(photos) == 1 else [out / name for name in _distinct_names(photos)]
     all_ok = True
     for photo, folder in zip(photos, folders, strict=True):
-        report = _reconstruct_one(photo, mask, folder, device)
+        report = _reconstruct_one(photo, mask, folder, options)
         all_ok &= report["ok"]
         if json_lines:
             print(json.dumps(report), flush=True)
@@ -256,8 +264,9 @@ def main(arguments: list[str] | None = None) -> None:
     sys.exit(code)
 
 
-def _reconstruct_one(photo: Path, mask: Path | None, folder: Path, device: str) -> dict:
-    """Reconstruct one photo into `folder`; what --json prints about it. Its error goes to standard error."""
+def _reconstruct_one(photo: Path, mask: Path | None, folder: Path, options: dict) -> dict:
+    """Reconstruct one photo into `folder`, with `options` of `reconstruct`; what --json prints about it. Its error
+    goes to standard error."""
     from tqdm import tqdm
 
     from occlib.pipeline import reconstruct
@@ -266,7 +275,7 @@ def _reconstruct_one(photo: Path, mask: Path | None, folder: Path, device: str) 
     try:
         # disable=None: no bar where standard error is not a terminal.
         with tqdm(desc=photo.name, unit=" steps", leave=False, disable=None) as bar:
-            face = reconstruct(photo, mask, device=device, progress=lambda step: bar.update())
+            face = reconstruct(photo, mask, progress=lambda step: bar.update(), **options)
         face.save(folder)
     except OcclibError as error:
         message = _one_line(error)

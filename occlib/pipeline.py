@@ -10,7 +10,7 @@ each pixel counts as far as the mask leaves it visible.
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from os import PathLike
 from pathlib import Path
 
@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from occlib.contours import detect as detect_contours
+from occlib.contours import draw_contours, read_contours
 from occlib.data.holes import MARGIN
 from occlib.errors import MaskError
 from occlib.faces import (
@@ -37,10 +38,11 @@ from occlib.images import Photo, load_mask, load_photo, save_image
 from occlib.meshfiles import bake_texture, write_glb, write_obj, write_ply
 from occlib.morphable import Coefficients, MorphableModel
 from occlib.morphable.landmarks import NOW_FROM_IBUG
+from occlib.networks import load_weights
 from occlib.parsing import Parse, parse
 from occlib.reconstruction import Fit, FitSettings, fit
 from occlib.rendering import Camera, Rendering, render
-from occlib.synthesis import Completion, complete_aligned
+from occlib.synthesis import Completion, complete_aligned, read_synthesis
 from occlib.synthesis.baselines import paint_over
 
 ALIGNED_SIZE = 256
@@ -223,6 +225,17 @@ def reconstruct(
     return _assemble(
         pixels, face, seen, crop, points, covered, sure, mask is not None, hole, completion, model, result
     )
+
+
+def completed_by(weights: str | PathLike) -> Complete:
+    """`complete` of `reconstruct` by the networks of another run, such as one without a guide.
+
+    weights: of the joint phase, or of synthesis alone: N_cont is then the one that ships.
+    """
+    draw, network = draw_contours, read_synthesis(weights)
+    if any(name.startswith("contours.") for name in load_weights(weights)[0]):
+        draw = partial(draw_contours, network=read_contours(weights))
+    return partial(complete_aligned, draw_contours=draw, network=network)
 
 
 def find_mask(photo: np.ndarray) -> tuple[Face, Parse]:

@@ -10,9 +10,10 @@ from occlib.errors import MaskError, NoFaceError
 from occlib.evaluation.photos import orl_photo
 from occlib.faces import find_face
 from occlib.images import load_mask, load_photo
-from occlib.pipeline import LARGE, find_mask
+from occlib.networks import save_weights
+from occlib.pipeline import LARGE, completed_by, find_mask
 from occlib.reconstruction import FitSettings, fit
-from occlib.synthesis import Completion
+from occlib.synthesis import Completion, SynthesisNetwork
 
 QUICK = FitSettings(gauss_newton=(), levels=())
 
@@ -126,7 +127,7 @@ def test_a_bare_face_is_left_as_it_is(portrait):
     assert set(np.unique(face.contours)) == {0, 1}
 
 
-def test_who_completes_can_be_chosen(behind_hand):
+def test_who_completes_can_be_chosen(behind_hand, tmp_path):
     photo, truth = behind_hand
     seen = []
 
@@ -139,5 +140,12 @@ def test_who_completes_can_be_chosen(behind_hand):
     ((aligned, hole, guide),) = seen
     assert np.array_equal(aligned, face.aligned) and np.array_equal(hole, face.hole)
     assert np.array_equal(face.complete[hole], (255 * guide.image).astype(np.uint8)[hole])
+    torch.manual_seed(0)
+    network = SynthesisNetwork((8, 8, 8), blocks=1, fold=4, guide=False)  # the paper's road
+    how = {"stage": {"widths": [8, 8, 8], "blocks": 1, "fold": 4, "skips": False, "guide": False, "contours": True}}
+    save_weights(tmp_path / "other.safetensors", network.state_dict(), {"configuration": how})
+    other = completed_by(tmp_path / "other.safetensors")(aligned, hole, guide)
+    assert np.array_equal(other.completed[~hole], aligned[~hole])
+    assert not np.array_equal(other.completed, reconstruct(photo, truth, settings=QUICK).complete)
     nobody = reconstruct(photo, truth, settings=QUICK, complete=None)
     assert np.array_equal(nobody.complete, nobody.aligned) and nobody.hole.any()

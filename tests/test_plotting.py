@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-
 from skimage.color import rgb2lab
 
 from occlib.data.sample import OCCLUDER, PARTS, Sample

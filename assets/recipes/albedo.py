@@ -16,13 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
-from scipy.linalg import eigh
-from scipy.sparse import csr_matrix, diags, identity
-from scipy.sparse.linalg import splu
-from scipy.spatial import cKDTree
-from skimage.color import lab2rgb, rgb2lab
-
 from head_mesh import (
     MILLIMETRES,
     REGIONS,
@@ -33,6 +26,12 @@ from head_mesh import (
     read_base,
     sample_image,
 )
+from PIL import Image
+from scipy.linalg import eigh
+from scipy.sparse import csr_matrix, diags, identity
+from scipy.sparse.linalg import splu
+from scipy.spatial import cKDTree
+from skimage.color import lab2rgb, rgb2lab
 
 N_TEXTURE = 80
 

@@ -11,9 +11,9 @@ originals before you rely on one of them. After
 """
 
 import numpy as np
-
 from head_mesh import REGIONS, HeadMesh
 from landmarks68 import pick_landmarks
+
 from occlib.morphable.landmarks import IBUG_MIRROR
 
 # Points of the profile that are not among the 68 landmarks, as hm08 vertices; numbered after the landmarks.

@@ -12,12 +12,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import safetensors.numpy
-from skimage import io
-
 import sources
+from skimage import io
+from skin_maps import png
+
 from occlib import assets
 from occlib.files import whole_file
-from skin_maps import png
 
 SCIKIT_IMAGE = {
     "registry": "pypi", "name": "scikit-image", "version": "0.26.0",

@@ -9,15 +9,15 @@ import argparse
 import json
 from pathlib import Path
 
+import head_mesh
 import matplotlib.pyplot as plt
 import numpy as np
 import safetensors.numpy
-import torch
-
-import head_mesh
 import shape_space
+import torch
 from albedo import bake_albedo
 from landmarks68 import pick_landmarks
+
 from occlib.files import whole_file
 from occlib.morphable import MorphableModel, sample_expression_units
 from occlib.rendering import Camera, render

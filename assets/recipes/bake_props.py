@@ -15,15 +15,15 @@ import argparse
 import json
 from pathlib import Path
 
+import head_mesh
 import numpy as np
 import safetensors.numpy
+import skin_maps
+from head_mesh import MILLIMETRES, REGIONS, HeadMesh
 from PIL import Image
 from scipy.ndimage import binary_opening, distance_transform_edt
 from scipy.spatial import cKDTree
 
-import head_mesh
-import skin_maps
-from head_mesh import MILLIMETRES, REGIONS, HeadMesh
 from occlib import assets
 from occlib.files import whole_file
 from occlib.morphable.readers import read_face_model

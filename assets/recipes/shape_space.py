@@ -14,9 +14,8 @@ Expression. 51 ARKit-like face units and 13 left/right pairs of MakeHuman's own 
 
 import re
 
-import numpy as np
-
 import head_mesh
+import numpy as np
 from anthropometry import PUBLISHED, Tape, comparison, published
 
 N_IDENTITY, N_EXPRESSION = 80, 64

@@ -6,15 +6,15 @@ tiles that repeat. They say where something is and how much; people differ in wh
 
 import io
 
+import head_mesh
 import numpy as np
+from albedo import smoothstep
+from head_mesh import MILLIMETRES, HeadMesh
 from matplotlib.tri import LinearTriInterpolator, Triangulation
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
 
-import head_mesh
-from albedo import smoothstep
-from head_mesh import MILLIMETRES, HeadMesh
 from occlib import assets
 from occlib.morphable.readers import read_face_model
 

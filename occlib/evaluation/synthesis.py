@@ -18,7 +18,6 @@ import torch
 import torch.nn.functional as F
 from skimage.metrics import structural_similarity
 
-from occlib.contours import draw_contours, read_contours
 from occlib.contours.stage import matches
 from occlib.data import OccludedPhotos, World
 from occlib.data.holes import own_hole
@@ -28,8 +27,9 @@ from occlib.evaluation.photos import bench_photos
 from occlib.evaluation.processes import each
 from occlib.faces import detect, landmarks_68
 from occlib.guide import Guide, fitted_guide
-from occlib.networks import LiteEncoder, load_weights
-from occlib.synthesis import baselines, complete_aligned, read_synthesis
+from occlib.networks import LiteEncoder
+from occlib.pipeline import completed_by
+from occlib.synthesis import baselines, complete_aligned
 
 COVERAGES = (0.1, 0.2, 0.3, 0.4, 0.5)
 """Borders of the bins of coverage, the share of the face that is hidden."""
@@ -207,14 +207,8 @@ def _with_contours(case: Case, contours: np.ndarray) -> np.ndarray:
 
 
 def _other(file: Path) -> Method:
-    """The networks of another run; N_cont is that which ships, where the file holds N_syn only."""
-    draw = draw_contours
-    if any(name.startswith("contours.") for name in load_weights(file)[0]):
-        draw = partial(draw_contours, network=read_contours(file))
-    network = read_synthesis(file)
-    return lambda case: (
-        complete_aligned(case.photo, case.hole, case.guide, draw_contours=draw, network=network).completed
-    )
+    complete = completed_by(file)
+    return lambda case: complete(case.photo, case.hole, case.guide).completed
 
 
 def _landmarks(photo: np.ndarray) -> np.ndarray | None:

@@ -1,6 +1,14 @@
 """§3.3: from a complete face to V_x – losses, robust weights, landmarks, fitting."""
 
-from occlib.reconstruction.fitting import FACE_REGIONS, Fit, FitSettings, FitStep, face_pixels, face_vertices, fit
+from occlib.reconstruction.fitting import (
+    FACE_REGIONS,
+    Fit,
+    FitSettings,
+    FitStep,
+    face_pixels,
+    face_vertices,
+    fit,
+)
 from occlib.reconstruction.landmark_term import LandmarkTerm
 from occlib.reconstruction.losses import feature_loss, pixel_loss, prior_loss
 from occlib.reconstruction.robust import robust_weights

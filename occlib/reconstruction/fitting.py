@@ -22,7 +22,15 @@ from occlib.reconstruction.gauss_newton import VertexBases, linearise_photo, sam
 from occlib.reconstruction.landmark_term import LandmarkTerm
 from occlib.reconstruction.losses import LAMBDA_PIXEL, feature_loss, pixel_loss, prior_loss
 from occlib.reconstruction.robust import gaussian_blur, robust_weights
-from occlib.rendering import LAMBERT, Camera, Rendering, render, scaled_orthographic_pose, sh_basis, vertex_normals
+from occlib.rendering import (
+    LAMBERT,
+    Camera,
+    Rendering,
+    render,
+    scaled_orthographic_pose,
+    sh_basis,
+    vertex_normals,
+)
 
 FACE_REGIONS = ("skin", "brows", "eyes", "nose", "lips")
 """What Eq. 11 compares: the five parts of §3.1. Scalp, ears and neck wear hair and clothes in photos."""

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 import torch
 

@@ -16,7 +16,7 @@ from occlib.data.photography import (
 )
 from occlib.data.scene import Light, Surface, render_scene
 from occlib.morphable import MorphableModel
-from occlib.rendering import Camera, LAMBERT, sh_basis
+from occlib.rendering import LAMBERT, Camera, sh_basis
 
 SIZE = 128
 

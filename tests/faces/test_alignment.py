@@ -6,8 +6,18 @@ import numpy as np
 import pytest
 import torch
 
-from occlib.faces.alignment import (CHIP_POINTS_FROM_MESH, align_chip, chip_transform, crop, face_transform,
-                                    invert, similarity, square_transform, transform, warp)
+from occlib.faces.alignment import (
+    CHIP_POINTS_FROM_MESH,
+    align_chip,
+    chip_transform,
+    crop,
+    face_transform,
+    invert,
+    similarity,
+    square_transform,
+    transform,
+    warp,
+)
 
 
 @pytest.fixture
