@@ -88,7 +88,8 @@ class LiveCurves:
             for name, points in self.history.items():
                 group, _, short = name.partition("/")
                 if short and (group == "validation") == validation and short != "gradient":
-                    panel.plot(*zip(*points, strict=True), label=short)
+                    alone = sum(other.endswith(f"/{short}") for other in self.history) == 1
+                    panel.plot(*zip(*points, strict=True), label=short if alone else name)
             panel.set(xlabel="step", title="validation" if validation else "loss terms")
             if panel.lines:
                 panel.legend(fontsize="x-small")

@@ -105,10 +105,11 @@ def _before(run: dict) -> list[dict]:
 def card(name: str, header: dict, size: int, evaluation: str = "") -> str:
     """The model card, Markdown. evaluation: what `occlib evaluate` printed, if it has been run."""
     run, data = header["configuration"], header["data"]
-    runs = _with_earlier(name, header)
+    runs = history(name, header)
     images, seconds = (sum(stage[key] for _, stage in runs) for key in ("images", "seconds"))
     took, speed = timedelta(seconds=seconds), images / max(seconds, 1)
-    steps = ", then ".join(_steps(which, stage, name) for which, stage in runs)
+    alone = all(which == name for which, _ in runs)
+    steps = ", then ".join(_steps(stage) if alone else f"{which} {_steps(stage)}" for which, stage in runs)
     source = run["data"]["source"]
     world = f"the synthetic world, seed {data['seed']}, {data['size']} pixels"
     made, commands = "rendered on the fly", []
@@ -156,20 +157,20 @@ The configuration with all its values is in the header of the weights file.
 """
 
 
-def _with_earlier(name: str, header: dict) -> list[tuple[str, dict]]:
+def history(name: str, header: dict) -> list[tuple[str, dict]]:
     """The runs that led to these weights, each its stage and header, the first one first."""
     earlier = header.get("before", [])
     names = [name] if len(earlier) == 1 else ("contours", "synthesis")
-    runs = [run for which, one in zip(names, earlier, strict=False) for run in _with_earlier(which, one)]
+    runs = [run for which, one in zip(names, earlier, strict=False) for run in history(which, one)]
     return [*runs, (name, header)]
 
 
-def _steps(which: str, header: dict, name: str) -> str:
+def _steps(header: dict) -> str:
     """How many steps of how many images, and how many there should have been."""
     training = header["configuration"]["training"]
     planned = training.get("steps", header["steps"])
     stopped = f" (stopped, {planned:,} were planned)" if planned != header["steps"] else ""
-    return f"{f'{which}: ' if which != name else ''}{header['steps']:,} of {training['batch']}{stopped}"
+    return f"{header['steps']:,} of {training['batch']}{stopped}"
 
 
 def stored_options(weights: str | os.PathLike) -> list[str]:
