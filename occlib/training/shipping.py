@@ -112,20 +112,10 @@ def card(name: str, header: dict, size: int, evaluation: str = "") -> str:
     steps = ", then ".join(_steps(stage) if alone else f"{which} {_steps(stage)}" for which, stage in runs)
     source = run["data"]["source"]
     world = f"the synthetic world, seed {data['seed']}, {data['size']} pixels"
-    made, commands = "rendered on the fly", []
-    if source:
-        made = f"{data.get('count', '?')} samples of the split {data['split']}, rendered before"
-        options = [f"--{key} {data[key]}" for key in ("count", "seed", "size", "split") if key in data]
-        commands.append(" ".join(["occlib world", *options, "--shards", f"--out {source}"]))
-    for number, (which, stage) in enumerate(runs[:-1], 1):
-        folder = number if which == name else which
-        commands += [f"occlib train {which} {' '.join(_options(stage['configuration']))} --out {folder}"]
-        if which == name:
-            start = runs[number][1]["configuration"]["training"]["start"]
-            commands += [f"cp {folder}/{name}.safetensors {start}"]
-    commands.append(f"occlib train {name} --config {name}.safetensors --out DIR")
+    made = f"{data.get('count', '?')} samples of the split {data['split']}, rendered before"
+    made = made if source else "rendered on the fly"
     metrics = "\n".join(f"| {metric} | {value:.3f} |" for metric, value in header["metrics"].items())
-    again = "\n".join(f"    {command}" for command in commands)
+    again = "\n".join(f"    {command}" for command in _commands(name, runs))
     if evaluation:
         lines = "\n".join(f"    {line}".rstrip() for line in evaluation.splitlines())
         evaluation = f"\n## On the test split and on real photos (`occlib evaluate`)\n\n{lines}\n"
@@ -155,6 +145,27 @@ def card(name: str, header: dict, size: int, evaluation: str = "") -> str:
 
 The configuration with all its values is in the header of the weights file.
 """
+
+
+def _commands(name: str, runs: list[tuple[str, dict]]) -> list[str]:
+    """What makes these weights again, data first."""
+    commands, sets = [], {}
+    for number, (which, stage) in enumerate(runs, 1):
+        run, data = stage["configuration"], stage["data"]
+        source = run["data"]["source"]
+        if source and sets.get(source) != data:
+            options = [f"--{key} {data[key]}" for key in ("count", "seed", "size", "split") if key in data]
+            commands += [f"rm -r {source}"] if source in sets else []
+            commands += [" ".join(["occlib world", *options, "--shards", f"--out {source}"])]
+            sets[source] = data
+        if number == len(runs):
+            break
+        folder = number if which == name else which
+        commands += [f"occlib train {which} {' '.join(_options(run))} --out {folder}"]
+        if which == name:
+            start = runs[number][1]["configuration"]["training"]["start"]
+            commands += [f"cp {folder}/{name}.safetensors {start}"]
+    return [*commands, f"occlib train {name} --config {name}.safetensors --out DIR"]
 
 
 def history(name: str, header: dict) -> list[tuple[str, dict]]:
