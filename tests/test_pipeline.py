@@ -72,11 +72,19 @@ def test_the_found_mask_and_its_confidence_come_with_the_reconstruction(behind_h
     assert (given.confidence == 1).all()
 
 
-def test_a_small_found_mask_is_shown_and_left_to_the_robust_weights(monkeypatch):
+def test_a_small_found_mask_is_shown_and_left_to_the_robust_weights(portrait, monkeypatch):
+    face, found = find_mask(portrait)
+    x, y = face.points[10, :2].astype(int)  # the forehead's top
+    small = np.zeros_like(found.mask)
+    small[y : y + 20, x - 15 : x + 15] = 1
+    parsed = type(found)(found.labels, found.confidence, found.region, small)
+    assert 0 < parsed.hidden < LARGE
     given = []
+    monkeypatch.setattr("occlib.pipeline.find_mask", lambda photo: (face, parsed))
     monkeypatch.setattr("occlib.pipeline.fit", lambda *a, mask, **k: given.append(mask) or fit(*a, mask=mask, **k))
-    face = reconstruct(orl_photo(24, 1), settings=QUICK)  # a fringe
-    assert 0.5 < face.mask.max() <= 1 and given == [None]
+    result = reconstruct(portrait, settings=QUICK)
+    assert 0.5 < result.mask.max() <= 1 and given == [None]
+    assert result.hole.any() and (result.complete[result.hole] != result.aligned[result.hole]).any()
 
 
 def test_without_defence_nothing_is_looked_for(behind_hand, monkeypatch):
