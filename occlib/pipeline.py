@@ -48,7 +48,7 @@ from occlib.synthesis.baselines import paint_over
 ALIGNED_SIZE = 256
 """Pixels a side of the aligned photo that every stage works on."""
 
-LARGE = 0.1
+LARGE = 0.15
 """The share of the face from which on a found mask counts in the fit, and is taken to lead the detector astray.
 A fringe or glasses hide less: landmarks and robust weights cope with them better than without those pixels."""
 
