@@ -13,16 +13,13 @@ import numpy as np
 from tqdm import tqdm
 
 from occlib import assets
-from occlib.data import OccludedPhotos, World
 from occlib.data.sample import Sample
-from occlib.evaluation.photos import bench_photos
-from occlib.evaluation.synthesis import COVERAGES, Case
+from occlib.evaluation.synthesis import Case, covered_faces
 from occlib.images import save_image
 from occlib.plotting import contour_panel, mask_overlay
 from occlib.synthesis import complete_aligned
 
 SEED = 0
-BOUNDS = (COVERAGES[0], COVERAGES[-1])
 COLUMNS = 4
 
 
@@ -42,9 +39,8 @@ def sheet(samples: Iterable[Sample], count: int, name: str) -> np.ndarray:
 
 
 def main() -> None:
-    world = World(SEED, split="test", coverage=BOUNDS, bare=0)
-    photos = OccludedPhotos(list(bench_photos(12).values()), SEED, coverage=BOUNDS)
-    for name, samples, count in (("world", world, 24), ("photos", photos, 12)):
+    for name, title, count in (("world", "World, test split", 24), ("photos", "Real photos", 12)):
+        samples = covered_faces(title, count, SEED)
         pixels = sheet((samples[number] for number in range(count)), count, name)
         save_image(pixels, assets.root() / "checkpoints" / f"completed_{name}.jpg", quality=75)
 

@@ -67,7 +67,8 @@ Scores = tuple[str, dict[str, list[float]]]
 """The name of a bin of coverage; method -> its COLUMNS."""
 
 
-def methods(others: Iterable[Path] = ()) -> dict[str, Method]:
+@cache
+def methods(others: tuple[Path, ...] = ()) -> dict[str, Method]:
     """Name -> what completes a case, (S, S, 3) uint8. others: weights of other runs, one more row for
     each."""
 
@@ -108,11 +109,12 @@ def evaluate_synthesis(
 
 
 def _scores_of(title: str, photos: int, seed: int, others: tuple[Path, ...], index: int) -> Scores | None:
-    return scores(_samples(title, photos, seed)[index], _methods(others))
+    return scores(covered_faces(title, photos, seed)[index], methods(others))
 
 
 @cache
-def _samples(title: str, photos: int, seed: int) -> SampleSet:
+def covered_faces(title: str, photos: int, seed: int) -> SampleSet:
+    """The samples of the table with that title: the world's test split, or so many photos of the bench."""
     bounds = (COVERAGES[0], COVERAGES[-1])
     if title == "Real photos":
         return OccludedPhotos(list(bench_photos(photos).values()), seed, coverage=bounds)
@@ -190,11 +192,6 @@ def feature_distance(one: np.ndarray, other: np.ndarray, hole: np.ndarray) -> fl
         weights = F.adaptive_avg_pool2d(area, maps.shape[-2:])[0, 0]
         total += float((weights * (unit[0] - unit[1]).square().sum(0)).sum() / weights.sum())
     return total
-
-
-@cache
-def _methods(others: tuple[Path, ...]) -> dict[str, Method]:
-    return methods(others)
 
 
 @cache
