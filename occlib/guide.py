@@ -41,12 +41,13 @@ class Guide:
 
     image (S, S, 3) float32 in [0, 1]: the photo outside of the hole, the fitted face in it, and where no face
     is, colours from around the hole. coverage (S, S) float32 in [0, 1]: where the face model says something.
-    contours (S, S) uint8, 0 or 255: the edges of `image`.
+    contours (S, S) uint8, 0 or 255: the edges of `image`. vector (239,) float32: V_x of the face, or None.
     """
 
     image: np.ndarray
     coverage: np.ndarray
     contours: np.ndarray
+    vector: np.ndarray | None = None
 
     def tensor(self) -> torch.Tensor:
         """(5, S, S) float32 in [0, 1]: colours, coverage, contours."""
@@ -97,7 +98,7 @@ def model_guide(photo: np.ndarray, hole: np.ndarray, vector: np.ndarray, side: f
     change = colour_match(image, photo, known & face)
     drawn = image @ change[:3] + change[3]
     drawn = drawn + smooth_fill(photo - drawn, known & face)
-    return _guide(photo, hole, drawn, coverage, side)
+    return replace(_guide(photo, hole, drawn, coverage, side), vector=vector)
 
 
 def blank_guide(photo: np.ndarray, hole: np.ndarray, side: float | None = None) -> Guide:

@@ -8,26 +8,36 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
 
 from occlib.data.augmenting import Photography, exposed, random_shape, random_similarity, recorded
+from occlib.data.fits import read_fits
 from occlib.data.sample import Sample, SampleSet, contours_of
 from occlib.errors import DataError
-from occlib.guide import Errors, blank_guide, model_guide
+from occlib.guide import Errors, blank_guide, fitted_guide, model_guide
 
 MARGIN = 3
 """Pixels of 256 by which a mask grows before it is a hole: what fills it must not start from the occluder's
 rim."""
 RIM = 8
 """Pixels of 256 around the face in which the face mask may still be."""
-BLOCKS = {"eyes": slice(36, 48), "nose": slice(27, 36), "mouth": slice(48, 68), "centre": slice(30, 36)}
+BLOCKS = {
+    "eyes": slice(36, 48),
+    "nose": slice(27, 36),
+    "mouth": slice(48, 68),
+    "centre": slice(30, 36),
+    "lower face": slice(3, 14),
+}
 """Name -> the landmarks that a block covers."""
 LEAST, MOST = 0.02, 0.6
 """Shares of the face that a hole hides; outside of them it is drawn again, up to TRIES times."""
 TRIES = 4
+GREY = 128
+"""Of a hole that nothing covers, when a face is fitted around it."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +47,8 @@ class Incomplete:
     crop: pixels a side of the piece of the photo, near the hole. scale: limits of pixels of the crop a pixel
     of the photo. turn: degrees, shift: share of the crop. own, other, shape, block: how often the hole is the
     sample's own occluder, another's, random shapes, a block. unguided: how often the guide is blank, as when
-    no face is found. errors: of the guide. photography: what cameras do.
+    no face is found. errors: of the guide. fits: file of `occlib fits` for the samples trained on; fitted: how
+    often the example is one of those, with the errors that its fit really has. photography: what cameras do.
     """
 
     crop: int = 128
@@ -50,6 +61,8 @@ class Incomplete:
     block: float = 0.25
     unguided: float = 0.1
     errors: Errors = field(default_factory=Errors)
+    fits: Path | None = None
+    fitted: float = 0.6
     photography: Photography = field(default_factory=Photography)
 
 
@@ -62,15 +75,15 @@ def incomplete_face(
     clean (3, S, S): the same with the complete face, without noise. mask (1, S, S): 1 in the hole.
     contours (1, S, S): edges of `clean`, 0 or 1. guide (5, S, S), if wanted: see `Guide.tensor`.
     """
-    sample = known(samples[index])
     if rng is None:
-        rng = np.random.default_rng(index)
+        sample, rng = known(samples[index]), np.random.default_rng(index)
         hole, around = own_hole(sample), sample.image
         if not hole.any():
             hole, around = block_hole(sample, rng), sample.clean
         clean = np.where(hole[..., None], sample.clean, around).astype(np.float32) / 255
-        return _tensors(clean, clean, hole, sample.coefficients if guide else None, guide, how, rng)
-    hole, around = draw_hole(sample, samples, rng, how)
+        vector = None if sample.coefficients is None else how.errors.applied(sample.coefficients, len(clean), rng)
+        return _tensors(clean, clean, hole, vector, guide)
+    hole, around, sample, vector = _drawn(samples, index, rng, how)
     clean = np.where(hole[..., None], sample.clean, around).astype(np.float32) / 255
     matrix = _piece(hole, rng, how)
     clean = cv2.warpAffine(
@@ -79,14 +92,46 @@ def incomplete_face(
     hole = cv2.warpAffine(hole.astype(np.uint8), matrix, 2 * (how.crop,), flags=cv2.INTER_NEAREST) > 0
     clean = exposed(clean, rng, how.photography)
     photo, clean = recorded(clean, rng, how.photography), np.clip(clean, 0, 1)
-    vector = None
-    if guide and sample.coefficients is not None and rng.random() >= how.unguided:
-        vector = moved(sample.coefficients, matrix)
+    if vector is not None:
+        vector = moved(vector, matrix) if rng.random() >= how.unguided else None
     side = len(sample.clean) * np.sqrt(np.linalg.det(matrix[:, :2]))
-    tensors = _tensors(photo, clean, hole, vector, guide, how, rng, side)
+    tensors = _tensors(photo, clean, hole, vector, guide, side)
     if rng.random() < 0.5:
         tensors = {name: tensor.flip(-1) for name, tensor in tensors.items()}
     return tensors
+
+
+class FittedHoles:
+    """A map-style dataset of what `write_fits` stores: a hole in each of the first `count` samples, drawn as `how`
+    says, whether it is the sample's own occluder, and V_x (239,) fitted to what is visible."""
+
+    def __init__(self, samples: SampleSet, count: int, how: Incomplete, seed: int = 0):
+        self.samples, self.count, self.how, self.seed = samples, min(count, len(samples)), how, seed
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, bool, np.ndarray]:
+        sample, rng = known(self.samples[index]), np.random.default_rng([self.seed, index])
+        hole, around = draw_hole(sample, self.samples, rng, self.how)
+        own = around is sample.image
+        photo = sample.image if own else np.where(hole[..., None], np.uint8(GREY), around)
+        return hole, own, fitted_guide(photo, hole).vector
+
+
+def _drawn(samples: SampleSet, index: int, rng: np.random.Generator, how: Incomplete):
+    """A hole, the photo around it, its sample, and V_x (239,) as a fit finds it, None where the truth is unknown."""
+    if how.fits and rng.random() < how.fitted:
+        fits = read_fits(how.fits)
+        index = int(rng.integers(len(fits)))
+        sample = known(samples[index])
+        return fits.hole(index), sample.image if fits.own[index] else sample.clean, sample, fits.vectors[index]
+    sample = known(samples[index])
+    hole, around = draw_hole(sample, samples, rng, how)
+    vector = None
+    if sample.coefficients is not None:
+        vector = how.errors.applied(sample.coefficients, len(sample.clean), rng)
+    return hole, around, sample, vector
 
 
 def known(sample: Sample) -> Sample:
@@ -190,9 +235,7 @@ def _piece(hole: np.ndarray, rng: np.random.Generator, how: Incomplete) -> np.nd
     return matrix
 
 
-def _tensors(
-    photo, clean, hole, vector, guide: bool, how: Incomplete, rng, side=None
-) -> dict[str, torch.Tensor]:
+def _tensors(photo, clean, hole, vector, guide: bool, side=None) -> dict[str, torch.Tensor]:
     contours = contours_of((255 * clean + 0.5).astype(np.uint8), side=side)
     tensors = {
         "photo": torch.from_numpy(np.ascontiguousarray(photo.transpose(2, 0, 1), np.float32)),
@@ -200,9 +243,7 @@ def _tensors(
         "mask": torch.from_numpy(hole[None].astype(np.float32)),
         "contours": torch.from_numpy(contours[None].astype(np.float32) / 255),
     }
-    if guide and vector is None:
-        tensors["guide"] = blank_guide(photo, hole, side).tensor()
-    elif guide:
-        wrong = how.errors.applied(vector, len(photo), rng)
-        tensors["guide"] = model_guide(photo, hole, wrong, side).tensor()
+    if guide:
+        drawn = blank_guide(photo, hole, side) if vector is None else model_guide(photo, hole, vector, side)
+        tensors["guide"] = drawn.tensor()
     return tensors

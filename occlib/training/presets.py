@@ -6,6 +6,7 @@
 from dataclasses import replace
 
 from occlib.contours.stage import ContoursSettings
+from occlib.data.augmenting import Photography
 from occlib.data.holes import Incomplete
 from occlib.parsing.augmentation import Augmentation
 from occlib.parsing.stage import ParserSettings
@@ -28,7 +29,9 @@ SMALL_JOINT = JointSettings(
         SMALL_SYNTHESIS,
         pixels=6.0,
         style=60.0,
-        faces=Incomplete(crop=160, scale=(0.6, 0.95), own=0.55, other=0.1, shape=0.15, block=0.2),
+        faces=Incomplete(
+            crop=160, scale=(0.6, 0.95), own=0.5, other=0.1, shape=0.15, block=0.25, photography=Photography(grey=0.25)
+        ),
     ),
 )
 BASE_CONTOURS = ContoursSettings(faces=WHOLE)
@@ -87,7 +90,7 @@ PRESETS: dict[str, dict[str, Run]] = {
     "contours": {"small": Run(SMALL_CONTOURS, replace(SMALL, steps=1800, rate=7e-4)), "base": Run(BASE_CONTOURS, BASE)},
     "synthesis": {"small": Run(SMALL_SYNTHESIS, SMALL), "base": Run(BASE_SYNTHESIS, BASE)},
     "joint": {
-        "small": Run(SMALL_JOINT, replace(SMALL, steps=1600, batch=8, rate=4e-4, validate_every=400)),
+        "small": Run(SMALL_JOINT, replace(SMALL, steps=3600, batch=8, rate=5e-4, validate_every=600)),
         "base": Run(JointSettings(BASE_CONTOURS, BASE_SYNTHESIS), replace(BASE, steps=50_000, rate=5e-5)),
     },
 }

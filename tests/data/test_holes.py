@@ -1,13 +1,17 @@
 """Holes and the examples around them."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 import torch
 
 from occlib.data.augmenting import Photography
+from occlib.data.fits import Fits, read_fits, write_fits
 from occlib.data.holes import (
     BLOCKS,
+    FittedHoles,
     Incomplete,
     block_hole,
     draw_hole,
@@ -16,8 +20,9 @@ from occlib.data.holes import (
     moved,
     own_hole,
 )
-from occlib.errors import DataError
-from occlib.guide import face_model
+from occlib.data.sample import Sample
+from occlib.errors import DataError, MissingAssetError
+from occlib.guide import face_model, face_picture
 from occlib.morphable import Coefficients
 from occlib.rendering import Camera
 from tests.data.fake import FakeWorld
@@ -131,3 +136,81 @@ def test_the_mirror_turns_everything_together():
 def test_samples_without_truth_are_refused():
     with pytest.raises(DataError, match="learnt from samples with clean, mask"):
         incomplete_face([world()[0].replace(clean=None)], 0, None, Incomplete(), True)
+
+
+class Pretended:
+    """What FittedHoles would make, without the fit."""
+
+    def __init__(self, count: int):
+        self.count, self.made = count, []
+
+    def __len__(self):
+        return self.count
+
+    def __getitem__(self, index):
+        self.made.append(index)
+        hole = np.zeros((64, 64), bool)
+        hole[20 : 30 + index, 20:41] = True
+        return hole, index % 2 == 0, np.full(239, index, np.float32)
+
+
+def test_fits_are_read_as_they_were_written_and_gone_on_with(tmp_path):
+    file = tmp_path / "fits.npz"
+    assert write_fits(Pretended(3), file) == 3
+    more = Pretended(5)
+    assert write_fits(more, file) == 2 and more.made == [3, 4]
+    found = Fits.load(file)
+    assert len(found) == 5
+    for index in range(5):
+        hole, own, vector = more[index]
+        np.testing.assert_array_equal(found.hole(index), hole)
+        assert found.own[index] == own
+        np.testing.assert_array_equal(found.vectors[index], vector)
+
+
+def test_fits_that_are_missing_or_damaged_are_told(tmp_path):
+    with pytest.raises(MissingAssetError, match="occlib fits"):
+        Fits.load(tmp_path / "none.npz")
+    (tmp_path / "bad.npz").write_bytes(b"no archive")
+    with pytest.raises(DataError, match="bad.npz"):
+        Fits.load(tmp_path / "bad.npz")
+
+
+def test_a_fitted_example_has_the_stored_hole_and_the_face_of_the_stored_fit(tmp_path):
+    file, samples = tmp_path / "fits.npz", world()
+    truth = samples[0].coefficients
+    hole = block_hole(samples[0], np.random.default_rng(0), "eyes")
+    packed = np.packbits(hole, axis=1)
+    Fits(packed[None], np.array([False]), truth[None].astype(np.float32)).save(file)
+    examples = {}
+    for fitted in (0.0, 1.0):
+        how = replace(STILL, unguided=0, fits=file, fitted=fitted)
+        examples[fitted] = incomplete_face(samples, 0, np.random.default_rng(5), how, True)
+    made = examples[1.0]
+    assert made["mask"].sum() == hole.sum()
+
+    def error(example):
+        return ((example["guide"][:3] - example["clean"]).abs() * example["mask"]).sum() / example["mask"].sum()
+
+    assert error(made) < error(examples[0.0])  # the truth, where the other guide has errors
+    read_fits.cache_clear()
+
+
+def test_a_fit_of_a_sample_agrees_with_what_is_visible():
+    """On a picture of the model itself, the face behind the block is where it was."""
+    face = Coefficients.neutral(1)
+    face.identity[0, :5] = torch.tensor([0.8, -0.6, 0.4, 0.9, -0.3])
+    face.pose[0] = torch.tensor([0.05, 0.2, 0.03, 0.8, 128.0, 122.0])
+    truth = face.vector()[0].numpy()
+    image = (255 * face_picture(truth, 256)[0].clip(0, 1)).astype(np.uint8)
+    vertices = face_model().shape(face.identity, face.expression)
+    landmarks = Camera(face.pose, 256).project(face_model().landmarks(vertices))[0, :, :2].numpy()
+    sample = Sample(image=image, clean=image.copy(), mask=np.zeros((256, 256), np.uint8), landmarks=landmarks)
+    fitted = FittedHoles([sample], 3, replace(Incomplete(), own=0, other=0, shape=0))
+    hole, own, vector = fitted[0]
+    again = fitted[0]
+    assert len(fitted) == 1 and not own and hole.any()
+    np.testing.assert_array_equal(hole, again[0])
+    np.testing.assert_array_equal(vector, again[2])
+    assert np.abs(vector[-2:] - truth[-2:]).max() < 4  # pixels
+    assert abs(np.log(vector[-3] / truth[-3])) < 0.1
