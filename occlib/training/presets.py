@@ -90,7 +90,7 @@ PRESETS: dict[str, dict[str, Run]] = {
     "contours": {"small": Run(SMALL_CONTOURS, replace(SMALL, steps=1800, rate=7e-4)), "base": Run(BASE_CONTOURS, BASE)},
     "synthesis": {"small": Run(SMALL_SYNTHESIS, SMALL), "base": Run(BASE_SYNTHESIS, BASE)},
     "joint": {
-        "small": Run(SMALL_JOINT, replace(SMALL, steps=3600, batch=8, rate=5e-4, validate_every=600)),
+        "small": Run(SMALL_JOINT, replace(SMALL, steps=6000, batch=8, rate=5e-4, validate_every=600)),
         "base": Run(JointSettings(BASE_CONTOURS, BASE_SYNTHESIS), replace(BASE, steps=50_000, rate=5e-5)),
     },
 }
