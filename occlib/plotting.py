@@ -18,7 +18,7 @@ from PIL import Image
 from occlib.data.sample import PART_COLORS as PART_BYTES
 from occlib.data.sample import PARTS, Sample
 from occlib.morphable import MorphableModel
-from occlib.rendering import Camera, render, shade
+from occlib.rendering import Camera, render, rotation_matrix, shade
 
 MASK_COLOR = np.array([213, 94, 0]) / 255  # vermilion of Okabe & Ito's colour-blind safe palette
 BLUE, ORANGE, GREEN, PINK = "#0072B2", "#E69F00", "#009E73", "#CC79A7"  # of the same palette
@@ -47,10 +47,15 @@ def encoded(pixels: np.ndarray, kind: str) -> bytes:
 
 
 def stages(reconstruction) -> Figure:
-    """The road of one photo in a row: photo, what is occluded, contours, complete face, fitted face, the face
-    turned to both sides."""
+    """The road of one photo in a row, see `stage_panels`."""
+    return image_row(stage_panels(reconstruction))
+
+
+def stage_panels(reconstruction) -> dict[str, np.ndarray]:
+    """Title -> (S, S, 3) in [0, 1]: photo, what is occluded, contours, complete face, fitted face, the face turned
+    to both sides."""
     aligned = reconstruction.aligned / 255.0
-    panels = {
+    return {
         "aligned photo": aligned,
         "occluded": mask_overlay(aligned, reconstruction.mask),
         "contours": contour_panel(reconstruction.contours, reconstruction.hole),
@@ -59,7 +64,6 @@ def stages(reconstruction) -> Figure:
         "turned right": turned_face(reconstruction, -TURN),
         "turned left": turned_face(reconstruction, TURN),
     }
-    return image_row(panels)
 
 
 def image_row(panels: dict[str, np.ndarray], *, width: float = 2.2) -> Figure:
@@ -125,8 +129,10 @@ def portrait(
 def mesh_portrait(
     vertices, faces, albedo, *, angles=(0.0, 0.0, 0.0), lighting=SOFT_LIGHT, size=160
 ) -> np.ndarray:
-    """A head (1, V, 3) in mm with albedo (1, V, 3) on white, (size, size, 3) in [0, 1], 265 mm wide."""
-    pose = vertices.new_tensor([[*angles, size / 265, 0.5 * size, 0.46 * size]])
+    """A head (1, V, 3) in mm with albedo (1, V, 3) on white, (size, size, 3) in [0, 1], 265 mm wide, in the middle."""
+    k = size / 265
+    across = vertices[0] @ rotation_matrix(vertices.new_tensor([angles]))[0, 0]  # x of the turned head
+    pose = vertices.new_tensor([[*angles, k, 0.5 * size - k * (across.min() + across.max()) / 2, 0.46 * size]])
     return over(render(vertices, faces, albedo, lighting, Camera(pose, size), size), np.ones((size, size, 3)))
 
 
