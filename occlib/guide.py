@@ -31,6 +31,7 @@ LANDMARKS_ONLY = replace(ROUGH, gauss_newton=())
 LUMA = (0.299, 0.587, 0.114)
 LEAST_CHROMA = 2 / 255
 """Mean difference of red, green and blue below which a photo is grey."""
+TELEA_RADIUS = 5
 RIDGE = 0.005
 """How much, as a share of the visible face's pixels, its colours are held to the rendering's own."""
 
@@ -183,6 +184,16 @@ def smooth_fill(values: np.ndarray, known: np.ndarray) -> np.ndarray:
     return _pulled_and_pushed(values * weights[..., None], weights)
 
 
+def surroundings(photo: np.ndarray, hole: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """What may lie in the hole (S, S) bool of a photo (S, S, 3) float32 in [0, 1] where no face is: half of it
+    continues the edges of all that is visible (Telea 2004), half is what is `known` (S, S) bool, smoothly.
+
+    Each alone is farther from the truth: the one draws streaks, the other loses the edge of hair.
+    """
+    telea = cv2.inpaint(_bytes(photo), hole.astype(np.uint8), TELEA_RADIUS, cv2.INPAINT_TELEA)
+    return (telea / np.float32(255) + smooth_fill(photo, known)) / 2
+
+
 def _pulled_and_pushed(weighted: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """values * weights (S, S, C) and weights (S, S) in [0, 1] -> values (S, S, C), known or not."""
     own = weighted / np.maximum(weights, 1e-6)[..., None]
@@ -209,7 +220,7 @@ def _face_vertices() -> torch.Tensor:
 
 
 def _guide(photo: np.ndarray, hole: np.ndarray, drawn: np.ndarray, coverage: np.ndarray, side) -> Guide:
-    around = smooth_fill(photo, ~hole & (coverage < 0.5))
+    around = surroundings(photo, hole, ~hole & (coverage < 0.5))
     inside = around + coverage[..., None] * (drawn - around)
     image = np.where(hole[..., None], np.clip(inside, 0, 1), photo).astype(np.float32)
     return Guide(image, coverage, contours_of(_bytes(image), side=side))
