@@ -63,6 +63,8 @@ python_maximum_signature_line_length = 100
 
 html_theme = "furo"
 html_title = "occlib"
+html_static_path = ["static"]
+html_css_files = ["wide.css"]
 html_additional_pages = {"index": "to_home.html"}  # the home page is docs/index.html
 templates_path = ["templates"]
 html_show_sphinx = False
@@ -96,7 +98,7 @@ def write_api_pages() -> None:
 
 
 def printed_help(command: list[str]) -> str:
-    os.environ["COLUMNS"] = "100"
+    os.environ["COLUMNS"] = "92"
     with redirect_stdout(io.StringIO()) as said, suppress(SystemExit):
         cli.main([*command, "--help"])
     return said.getvalue().strip()
@@ -140,9 +142,8 @@ def as_rest(app, what: str, name: str, member, options, lines: list[str]) -> Non
         else:
             rest += [escaped(line, module) for line in [first, *others]]
         rest.append("")
-    if hasattr(member, "__path__"):
-        links = (link(part, member) for part in getattr(member, "__all__", []))
-        rest += [f"- {found}" for found in links]
+    if hasattr(member, "__path__") and hasattr(member, "__all__"):
+        rest += [f"``from {name} import ...``", "", *(f"- {link(part, member)}" for part in member.__all__)]
     lines[:] = [*rest, ""]
 
 

@@ -1,5 +1,7 @@
 """The site: it builds without a warning, asks nothing of the network, and its links lead somewhere."""
 
+import os
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -12,6 +14,8 @@ pytest.importorskip("furo", reason="pip install --editable '.[site]'")
 ROOT = Path(__file__).resolve().parent.parent
 LOADED = {"script": "src", "img": "src", "iframe": "src", "source": "src", "video": "src", "link": "href"}
 """What a browser fetches without being asked, and where it stands."""
+BROWSERS = (os.environ.get("CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome")
+BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
 class Page(HTMLParser):
@@ -118,3 +122,19 @@ def test_pictures_of_notebooks_are_shown(pages):
 def exists(page: Path, link: str) -> bool:
     parts = urlsplit(link)
     return parts.scheme == "data" or (page.parent / unquote(parts.path)).is_file()
+
+
+@pytest.mark.skipif(BROWSER is None, reason="needs Chromium: install it, or name one in CHROMIUM")
+def test_formulas_are_drawn_in_a_browser_without_a_network(site):
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        context = browser.new_context(offline=True)
+        asked = []
+        context.on("request", lambda request: asked.append(request.url))
+        page = context.new_page()
+        page.goto((site / "notebooks/03_contours.html").as_uri())
+        page.wait_for_selector("mjx-container[display=true] mjx-math", timeout=120_000)
+        assert page.locator("mjx-merror").count() == 0
+        assert {urlsplit(url).scheme for url in asked} <= {"file", "data", "blob"}
+        browser.close()
