@@ -61,6 +61,8 @@ autodoc_preserve_defaults = True
 autodoc_typehints_format = "short"
 python_maximum_signature_line_length = 100
 
+viewcode_follow_imported_members = False  # a constant's class would count as its home
+
 html_theme = "furo"
 html_title = "occlib"
 html_static_path = ["static"]
@@ -69,6 +71,7 @@ html_additional_pages = {"index": "to_home.html"}  # the home page is docs/index
 templates_path = ["templates"]
 html_show_sphinx = False
 html_copy_source = False
+html_domain_indices = False  # of modules: the list of pages is one
 copybutton_prompt_text = "$ "
 suppress_warnings = ["config.cache"]  # hooks below cannot be pickled
 

@@ -31,7 +31,8 @@ class Page(HTMLParser):
         self.ids |= {values[key] for key in ("id", "name") if values.get(key)}
         if tag == "a" and values.get("href"):
             self.links.append(values["href"])
-        if values.get(LOADED.get(tag)):
+        fetched = tag != "link" or {"stylesheet", "icon", "preload"} & set(values.get("rel", "").split())
+        if fetched and values.get(LOADED.get(tag)):
             self.loaded.append(values[LOADED[tag]])
         if tag == "img" and len((values.get("alt") or "").split()) < 3:
             self.wordless.append(values.get("src", "")[:80])
