@@ -63,6 +63,8 @@ python_maximum_signature_line_length = 100
 
 viewcode_follow_imported_members = False  # a constant's class would count as its home
 
+highlight_language = "none"  # formulas and commands; Python says that it is
+
 html_theme = "furo"
 html_title = "occlib"
 html_static_path = ["static"]
