@@ -1,6 +1,7 @@
 # make lab    set everything up in .venv and open JupyterLab on the course
 # make test   set everything up and run the unit tests and the notebooks
 # make demo   reconstruct the sample photo into out/demo/, without a browser
+# make site   build the course as pages to read into _build/site/, without a network
 # make lock   resolve requirements.lock anew from pyproject.toml
 #
 # PYTHON=python3.12 picks another interpreter, LAB_FLAGS="--no-browser --port 9000" is handed to JupyterLab.
@@ -11,19 +12,24 @@ MASK ?=
 LAB_FLAGS ?=
 BIN := .venv/bin
 
-.PHONY: lab test demo lock setup
+.PHONY: lab test demo site lock setup
 
 lab: setup
 	$(BIN)/python -m jupyterlab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks \
 		$(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_FLAGS)
 
-# TQDM_DISABLE: progress bars differ from run to run.
+# TQDM_DISABLE: progress bars differ from run to run. --kernel-memory: in GB, Binder's most; the course's aim is 1.5.
 test: setup
 	TQDM_DISABLE=1 $(BIN)/python -m pytest tests notebooks \
-		--nbval-lax --nbval-sanitize-with tests/notebooks/sanitize.cfg
+		--nbval-lax --nbval-sanitize-with tests/notebooks/sanitize.cfg \
+		-p tests.notebooks.memory --kernel-memory 2.1
 
 demo: setup
 	$(BIN)/occlib reconstruct $(PHOTO) $(if $(MASK),--mask $(MASK)) --out out/demo
+
+site: setup
+	$(BIN)/python -m sphinx -W --keep-going -q -c docs . _build/site
+	@echo "_build/site/index.html"
 
 # --python-version 3.10: the oldest that has to work; no address of a registry goes into the file.
 lock: setup
