@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 
 from occlib import __version__
+from occlib.data.fits import read_fits
 from occlib.data.shards import MANIFEST
 from occlib.errors import TrainingError
 from occlib.files import whole_file
@@ -45,8 +46,8 @@ or for showing people uncovered who did not agree."""
 
 
 PATHS = (
-    ("data", "source"), ("data", "validation"), ("training", "start"), ("stage", "contours_run"),
-    ("stage", "synthesis_run"), ("stage", "vgg"),
+    "data.source", "data.validation", "training.start", "stage.contours_run", "stage.synthesis_run", "stage.vgg",
+    "stage.synthesis.vgg", "stage.faces.fits", "stage.synthesis.faces.fits",
 )  # fmt: skip
 """Values of a configuration that name files or folders."""
 
@@ -66,13 +67,19 @@ def ship(folder: str | os.PathLike, weights: str | os.PathLike, *, int8: bool = 
     if source and (Path(source) / MANIFEST).exists():
         data |= json.loads((Path(source) / MANIFEST).read_text())
     before = _before(run)
-    for part, which in PATHS:
-        if run[part].get(which):
-            run[part][which] = Path(run[part][which]).name
+    fits = _fits(run)
+    for path in PATHS:
+        *parts, last = path.split(".")
+        values = run
+        for part in parts:
+            values = values.get(part) or {}
+        if values.get(last):
+            values[last] = Path(values[last]).name
     header = {
         "configuration": run,
         "data": data,
         "before": before,
+        "fits": len(read_fits(Path(fits))) if fits else None,
         "steps": content["step"],
         "images": content["step"] * run["training"]["batch"],
         "seconds": round(content["seconds"]),
@@ -94,12 +101,20 @@ def ship(folder: str | os.PathLike, weights: str | os.PathLike, *, int8: bool = 
 
 
 def _before(run: dict) -> list[dict]:
-    """The headers of the weights that a run started from."""
+    """The headers of the weights that a run started from; a run's folder holds them when it has ended."""
     files = [run["training"].get("start")]
-    for name in ("contours", "synthesis"):  # a finished run's folder holds its weights
-        folder = run["stage"].get(f"{name}_run")
-        files.append(folder and Path(folder) / f"{name}.safetensors")
+    folders = {name: run["stage"].get(f"{name}_run") for name in ("contours", "synthesis")}
+    if folders["contours"] and folders["contours"] == folders["synthesis"]:
+        files.append(Path(folders["contours"]) / "joint.safetensors")
+    else:
+        files += [folder and Path(folder) / f"{name}.safetensors" for name, folder in folders.items()]
     return [load_weights(file)[1] for file in files if file]
+
+
+def _fits(run: dict) -> str | None:
+    """The file of fits that a run's examples came from."""
+    stage = run["stage"]
+    return stage.get("synthesis", stage).get("faces", {}).get("fits")
 
 
 def card(name: str, header: dict, size: int, evaluation: str = "") -> str:
@@ -158,12 +173,17 @@ def _commands(name: str, runs: list[tuple[str, dict]]) -> list[str]:
             commands += [f"rm -r {source}"] if source in sets else []
             commands += [" ".join(["occlib world", *options, "--shards", f"--out {source}"])]
             sets[source] = data
+        if _fits(run) and _fits(run) not in sets:
+            commands += [f"occlib fits {source} --count {stage['fits']} --out {_fits(run)}"]
+            sets[_fits(run)] = data
         if number == len(runs):
             break
-        folder = number if which == name else which
-        commands += [f"occlib train {which} {' '.join(_options(run))} --out {folder}"]
+        following = runs[number][1]["configuration"]
+        start, folder = following["training"].get("start"), which
         if which == name:
-            start = runs[number][1]["configuration"]["training"]["start"]
+            folder = number if start else following["stage"]["contours_run"]
+        commands += [f"occlib train {which} {' '.join(_options(run))} --out {folder}"]
+        if which == name and start:
             commands += [f"cp {folder}/{name}.safetensors {start}"]
     return [*commands, f"occlib train {name} --config {name}.safetensors --out DIR"]
 

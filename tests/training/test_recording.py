@@ -92,6 +92,24 @@ def test_a_model_card_counts_the_run_that_it_went_on_from():
     assert "    cp 1/parser.safetensors first.safetensors\n    occlib train parser --config" in text
 
 
+def test_a_model_card_tells_the_phases_of_a_joint_run_that_went_on_with_fits():
+    def phase(before, folders=None, fits=None):
+        one = header("heads") | {"before": before, "fits": fits and 500}
+        one["configuration"]["stage"] |= {"contours_run": folders, "synthesis_run": folders}
+        one["configuration"]["stage"] |= {"synthesis": {"faces": {"fits": fits}}}
+        return one
+
+    first = phase([header("heads"), header("heads")])
+    first["configuration"]["stage"] |= {"contours_run": "contours", "synthesis_run": "synthesis"}
+    text = card("joint", phase([first], "first", "fits.npz"), 6 * 2**20)
+    commands = [line.split(" --")[0].strip() for line in text.splitlines() if line.startswith("    occlib")]
+    assert commands == [
+        "occlib world", "occlib train contours", "occlib train synthesis", "occlib train joint",
+        "occlib fits heads", "occlib train joint",
+    ]  # fmt: skip
+    assert "--out first\n" in text and "occlib fits heads --count 500 --out fits.npz" in text
+
+
 def test_weights_tell_the_options_that_made_them(tmp_path):
     save_weights(tmp_path / "a.safetensors", {"x": torch.zeros(2)}, header("heads"))
     assert stored_options(tmp_path / "a.safetensors") == [
