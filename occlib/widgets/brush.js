@@ -1,29 +1,4 @@
-// A brush for a canvas, by mouse, pen, finger or keys. strokes.py puts this file in front of a widget's own.
-
-function element(tag, attributes = {}, children = []) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children);
-  return made;
-}
-
-function button(label, act, attributes = {}) {
-  const made = element("button", { type: "button", ...attributes }, [label]);
-  made.addEventListener("click", act);
-  return made;
-}
-
-function show(image, bytes, type) {
-  URL.revokeObjectURL(image.src);
-  image.src = URL.createObjectURL(new Blob([bytes], { type }));
-}
-
-function keepKeys(root) {
-  root.addEventListener("keydown", (event) => {
-    // Jupyter would take plain letters for commands: insert a cell, delete it, ...
-    if (!event.ctrlKey && !event.metaKey) event.stopPropagation();
-  });
-}
+// A brush for a canvas, by mouse, pen, finger or keys.
 
 function draw(context, strokes) {
   context.lineCap = context.lineJoin = "round";
