@@ -12,6 +12,7 @@ from PIL import Image
 from occlib import assets
 from occlib.data import World
 from occlib.errors import ImageError, MaskError
+from occlib.evaluation.synthesis import Step
 from occlib.guide import blank_guide
 from occlib.images import load_photo
 from occlib.morphable import MorphableModel
@@ -25,6 +26,7 @@ from occlib.widgets import (
     Slider,
     before_after,
     contour_editor,
+    coverage_explorer,
     explore,
     gallery,
     light_and_pose,
@@ -153,6 +155,25 @@ def test_a_reconstruction_can_be_turned(model):
     np.testing.assert_array_equal(mesh.vertices, vertices + 5)
     np.testing.assert_array_equal(mesh.colors, packed(1 - colors))
     assert np.median(widget.still) in (0, 255)  # lit as in its photo
+
+
+def test_the_coverage_explorer_shows_the_step_nearest_to_its_slider(monkeypatch):
+    picture = np.full((256, 256, 3), 90, np.uint8)
+    steps = [
+        Step(share, picture, picture[..., 0] > 0, {"Telea": picture, "ours": picture}, {"Telea": 9.0, "ours": error})
+        for share, error in ((0.1, 2.0), (0.2, 4.0), (0.31, 8.0))
+    ]
+    monkeypatch.setattr("occlib.widgets.coverage.errors_by_coverage", lambda photo: steps)
+    widget = coverage_explorer()
+    (panel,) = widget.children
+    (slider,) = panel.controls
+    assert (slider["min"], slider["max"], slider["step"]) == (10, 31, 10)
+    panel.set(percent=20)
+    assert panel.words.startswith("20% of the face is hidden") and panel.words.endswith("Telea 9.0, ours 4.0.")
+    before = panel.picture
+    panel.set(percent=30)
+    assert "31%" in panel.words and "ours 8.0" in panel.words and panel.picture != before
+    assert panel.alt == panel.words
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ Each widget shows a picture with an alt text where no kernel runs: on a web page
 
 from occlib.widgets.before_after import before_after
 from occlib.widgets.contour_editor import contour_editor
+from occlib.widgets.coverage import coverage_explorer
 from occlib.widgets.explorer import morphable_explorer
 from occlib.widgets.face import turnable_face
 from occlib.widgets.gallery import gallery
@@ -20,6 +21,7 @@ __all__ = [
     "Slider",
     "before_after",
     "contour_editor",
+    "coverage_explorer",
     "explore",
     "gallery",
     "light_and_pose",

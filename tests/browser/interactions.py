@@ -120,9 +120,15 @@ def before_after(page: Page, output: Locator) -> None:
         drag(page, pictures, (0.3, 0.5), (0.7, 0.5))
 
 
+def coverage_explorer(page: Page, output: Locator) -> None:
+    slide(page, output, "hidden, %")
+    expect(output.get_by_role("status")).to_contain_text("of the face is hidden")
+
+
 INTERACTIONS = {
     act.__name__: act
     for act in (
-        before_after, contour_editor, gallery, light_and_pose, morphable_explorer, painter, replay, turnable_face
+        before_after, contour_editor, coverage_explorer, gallery, light_and_pose, morphable_explorer, painter,
+        replay, turnable_face,
     )
 }  # fmt: skip
