@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -33,12 +32,6 @@ CHROMIUM_FLAGS = [
     "--no-first-run",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # nothing leaves the machine
 ]
-
-
-def chromium() -> str | None:
-    """The browser of this system: what the variable CHROMIUM names, or the first that is found."""
-    names = [os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome", "chrome"]
-    return next(filter(None, map(shutil.which, filter(None, names))), None)
 
 
 @contextmanager

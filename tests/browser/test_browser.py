@@ -12,14 +12,16 @@ import pytest
 
 import occlib.widgets
 from tests.browser.interactions import INTERACTIONS
-from tests.browser.lab import CHROMIUM_FLAGS, ROOT, Notebook, calls, chromium, running_lab
+from tests.browser.lab import CHROMIUM_FLAGS, ROOT, Notebook, calls, running_lab
 from tests.notebooks import rules
+from tools.set_up import chromium
 
 PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 SHOWN = {path.name: calls(nbformat.read(path, as_version=4), INTERACTIONS) for path in PATHS}
 """Which widgets each notebook shows."""
 OTHERS = {
     "before_after": """before_after(*(assets.path(f"photos/astronaut{end}.jpg") for end in ("_hand", "")))""",
+    "coverage_explorer": "coverage_explorer()",
     "morphable_explorer": "morphable_explorer(MorphableModel.load())",
     "turnable_face": "turnable_face(MorphableModel.load())",
 }
