@@ -4,11 +4,16 @@ function draw(context, strokes) {
   context.lineCap = context.lineJoin = "round";
   for (const { points, color, width } of strokes) {
     context.globalCompositeOperation = color ? "source-over" : "destination-out";
-    context.strokeStyle = color || "#000";
+    context.strokeStyle = context.fillStyle = color || "#000";
     context.lineWidth = width;
     context.beginPath();
+    if (points.length === 1) { // a dab: browsers draw no line that has no length
+      context.arc(...points[0], width / 2, 0, 2 * Math.PI);
+      context.fill();
+      continue;
+    }
     context.moveTo(...points[0]);
-    for (const point of points.length > 1 ? points.slice(1) : points) context.lineTo(...point);
+    for (const point of points.slice(1)) context.lineTo(...point);
     context.stroke();
   }
 }

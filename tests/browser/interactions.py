@@ -72,7 +72,7 @@ def painter(page: Page, output: Locator) -> None:
 def contour_editor(page: Page, output: Locator) -> None:
     """Other contours give another face."""
     canvas, face = output.get_by_role("application"), output.locator(".made img")
-    with changing(page, lambda: pixels(face)):
+    with changing(page, lambda: pixels(face)), changing(page, lambda: pixels(canvas)):
         output.get_by_role("button", name="No contours").press("Enter")
     canvas.scroll_into_view_if_needed()
     with changing(page, lambda: pixels(face)):
