@@ -350,7 +350,7 @@ def coverage_view(steps, at: int, truth: np.ndarray) -> Figure:
         axis.plot([other.coverage for other in steps], found, color=color, linestyle=dashes, label=name)
         axis.plot(step.coverage, found[at], "o", color=color)
     axis.axvline(step.coverage, color="gray", linewidth=1)
-    axis.xaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1))
+    axis.xaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1, decimals=0))
     axis.set(xlabel="how much of the face is hidden", ylabel="error in the hole, of 255", ylim=(0, None))
     axis.legend(fontsize=8)
     axis.grid(alpha=0.3)
