@@ -7,7 +7,7 @@ import torch
 
 from occlib.morphable import MorphableModel
 from occlib.plotting import mesh_portrait
-from occlib.widgets.face import MIDDLE, View, mean_head
+from occlib.widgets.face import View, mean_head
 from occlib.widgets.light import distant_light
 from occlib.widgets.live import Live, Panel, Slider
 
@@ -71,7 +71,7 @@ class Explorer:
         self.vertices, self.albedo = self.mesh(values)
         self.angles = values["pitch"], values["yaw"]
         image = mesh_portrait(
-            self.vertices - torch.tensor([0.0, 0.0, MIDDLE[2]]),  # it turns around its middle
+            self.vertices,
             self.model.faces,
             self.albedo,
             angles=np.radians([*self.angles, 0.0]),
