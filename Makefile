@@ -1,5 +1,5 @@
 # make lab    set everything up in .venv and open JupyterLab on the course
-# make test   set everything up and run the unit tests and the notebooks
+# make test   set everything up and run the unit tests and the notebooks, in a real browser too
 # make demo   reconstruct the sample photo into out/demo/, without a browser
 # make site   build the course as pages to read into _build/site/, without a network
 # make lock   resolve requirements.lock anew from pyproject.toml
@@ -19,6 +19,7 @@ lab: setup
 		$(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_FLAGS)
 
 # TQDM_DISABLE: progress bars differ from run to run. --kernel-memory: in GB, Binder's most; the course's aim is 1.5.
+test: SET_UP_FLAGS := --for-tests
 test: setup
 	TQDM_DISABLE=1 $(BIN)/python -m pytest tests notebooks \
 		--nbval-lax --nbval-sanitize-with tests/notebooks/sanitize.cfg \
@@ -37,4 +38,4 @@ lock: setup
 		--generate-hashes --no-emit-index-url --no-header --output-file requirements.lock
 
 setup:
-	@$(PYTHON) tools/set_up.py
+	@$(PYTHON) tools/set_up.py $(SET_UP_FLAGS)

@@ -1,5 +1,5 @@
-"""`occlib bench`: how fast the renderer, a step of the fit and the synthetic world are here, beside PyTorch3D's
-CPU path.
+"""`occlib bench`: how fast the renderer, a step of the fit, the synthetic world and the course's explorer are here,
+beside PyTorch3D's CPU path.
 
 PyTorch3D tests every pixel against every triangle, so it is timed few times. The fastest run counts, of ours
 and of theirs; ours with one thread or with all, whichever serves better: on a busy machine two threads wait
@@ -8,6 +8,7 @@ for one another.
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 from collections.abc import Callable
@@ -397,3 +398,28 @@ class _Made:
 
     def __getitem__(self, index: int) -> float:
         return self.world[index].coverage
+
+
+# --- the explorer of notebook 05
+# ---------------------------------------------------------------------------------------------------
+
+
+def bench_explorer(seconds: float = 3.0) -> Report:
+    """How often a second the explorer's picture follows its sliders: Eq. 9, the renderer, JPEG. What the browser
+    needs on top is not in it."""
+    from occlib.widgets import morphable_explorer  # the extra `course`, which other benches do without
+
+    panel = morphable_explorer(MorphableModel.load()).children[0]
+    rows = []
+    for name, key in (("shape", "identity_1"), ("light", "azimuth")):
+        turns = itertools.cycle((10.0, 20.0) if key == "azimuth" else (1.0, -1.0))
+        fastest, _, threads = _with_best_threads(
+            lambda key=key, turns=turns: _fastest(lambda: panel.set(**{key: next(turns)}), seconds)
+        )
+        rows.append((name, 1e3 * fastest, 1 / fastest, threads))
+    return Report(
+        f"The explorer of notebook 05, {panel.pixels.shape[0]} x {panel.pixels.shape[1]} pixels, CPU",
+        ("slider", "ms", "updates/s", "threads"),
+        rows,
+        ["bar: 10 updates/s on 2 cores"],
+    )

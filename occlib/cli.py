@@ -256,16 +256,17 @@ def evaluate(
     return 0
 
 
-def bench(name: Positional[Literal["raster", "fit", "world", "all"]] = "all") -> int:
+def bench(name: Positional[Literal["raster", "fit", "world", "explorer", "all"]] = "all") -> int:
     """Measure how fast this machine is, ours against PyTorch3D in one run.
 
     Args:
-        name: raster: forward and backward of the rasteriser; fit: a step of the fit; world: samples a second.
+        name: raster: forward and backward of the rasteriser; fit: a step of the fit; world: samples a second;
+            explorer: pictures a second of notebook 05's explorer.
     """
     _check_pytorch3d()
     from occlib import bench as benches
 
-    for one in ("raster", "fit", "world") if name == "all" else (name,):
+    for one in ("raster", "fit", "world", "explorer") if name == "all" else (name,):
         print(getattr(benches, f"bench_{one}")())
     return 0
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import cv2
 import matplotlib
 import matplotlib.patches
+import matplotlib.ticker
 import numpy as np
 import torch
 from matplotlib.figure import Figure
@@ -336,6 +337,30 @@ def modes(model: MorphableModel, part: str, count: int = 4, *, sd: float = 2.0, 
             portrait(model, **{part: direction}, angles=(0.0, yaw, 0.0)) for direction in directions
         ]
     return image_table(rows, [f"{part} {number + 1}" for number in range(count)])
+
+
+def coverage_view(steps, at: int, truth: np.ndarray) -> Figure:
+    """Step number `at` of `occlib.evaluation.synthesis.errors_by_coverage`: what is seen, what each method makes
+    of it, and the true photo (S, S, 3) uint8; below, the errors of all steps with this one marked."""
+    step = steps[at]
+    panels = {f"{step.coverage:.0%} hidden": step.photo, **step.completed, "the photo": truth}
+    figure = Figure(figsize=(1.75 * len(panels), 4.3), layout="constrained")
+    above, below = figure.subfigures(2, 1, height_ratios=(1, 1.15))
+    for axis, (title, image) in zip(above.subplots(1, len(panels)), panels.items()):
+        axis.imshow(image)
+        axis.set_title(title, fontsize=9)
+        axis.axis("off")
+    axis = below.subplots()
+    for name, color, dashes in zip(step.errors, (BLUE, ORANGE, GREEN, PINK), ("-", "--", "-.", ":")):
+        found = [other.errors[name] for other in steps]
+        axis.plot([other.coverage for other in steps], found, color=color, linestyle=dashes, label=name)
+        axis.plot(step.coverage, found[at], "o", color=color)
+    axis.axvline(step.coverage, color="gray", linewidth=1)
+    axis.xaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1, decimals=0))
+    axis.set(xlabel="how much of the face is hidden", ylabel="error in the hole, of 255", ylim=(0, None))
+    axis.legend(fontsize=8)
+    axis.grid(alpha=0.3)
+    return figure
 
 
 def curves(x, lines: dict[str, np.ndarray], xlabel: str, ylabel: str, *, log: bool = False) -> Figure:

@@ -3,7 +3,7 @@ import pytest
 import torch
 import trimesh
 
-from occlib.bench import Report, _sample_rate, _Step, closed_mesh
+from occlib.bench import Report, _sample_rate, _Step, bench_explorer, closed_mesh
 from occlib.data import World
 from occlib.morphable import MorphableModel
 from occlib.rendering import rasterize
@@ -33,6 +33,12 @@ def test_a_rate_counts_the_samples_that_were_made(monkeypatch):
     monkeypatch.setattr(World, "__getitem__", lambda self, index: made.append(index) or World.sample(self, index))
     assert _sample_rate(World(size=32), 3, workers=0) > 0
     assert made == [0, 1, 2]
+
+
+def test_the_explorer_is_fast_enough():
+    """Whatever else runs here: the bar is 10."""
+    rates = {name: rate for name, _, rate, _ in bench_explorer(seconds=0.5).rows}
+    assert rates.keys() == {"shape", "light"} and min(rates.values()) >= 10
 
 
 def test_report_is_a_table():

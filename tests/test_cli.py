@@ -103,10 +103,11 @@ def test_without_pytorch3d_there_is_no_bench(capsys, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "arguments, benches", [((), ["raster", "fit", "world"]), (("raster",), ["raster"]), (("world",), ["world"])]
+    "arguments, benches",
+    [((), ["raster", "fit", "world", "explorer"]), (("raster",), ["raster"]), (("world",), ["world"])],
 )
 def test_bench_prints_what_was_asked_for(capsys, monkeypatch, arguments, benches):
-    for name in ("raster", "fit", "world"):
+    for name in ("raster", "fit", "world", "explorer"):
         monkeypatch.setattr(f"occlib.bench.bench_{name}", lambda name=name: name)
     run("bench", *arguments)
     assert capsys.readouterr().out.split() == benches

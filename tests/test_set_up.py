@@ -41,6 +41,23 @@ def test_nothing_is_asked_of_apt_when_nothing_is_missing(commands, monkeypatch):
     assert commands == []
 
 
+def test_root_gets_chromium_for_the_tests_where_there_is_none(commands, monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(shutil, "which", {"apt-get": "/usr/bin/apt-get"}.get)
+    set_up.install_chromium()
+    assert commands[-1].endswith(" chromium") and len(commands) == 2
+
+
+@pytest.mark.parametrize("user, found", [(1000, "apt-get"), (0, "google-chrome"), (0, "my-browser")])
+def test_chromium_is_left_to_others_and_to_who_has_one(commands, monkeypatch, user, found):
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    monkeypatch.setenv("CHROMIUM", "my-browser")
+    monkeypatch.setattr(shutil, "which", {found: f"/usr/bin/{found}", "apt-get": "/usr/bin/apt-get"}.get)
+    set_up.install_chromium()
+    assert commands == []
+    assert set_up.chromium() == (None if found == "apt-get" else f"/usr/bin/{found}")
+
+
 def test_apt_txt_names_the_same_libraries():
     assert (set_up.ROOT / "apt.txt").read_text().split() == list(set_up.LIBRARIES.values())
 

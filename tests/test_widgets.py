@@ -12,20 +12,38 @@ from PIL import Image
 from occlib import assets
 from occlib.data import World
 from occlib.errors import ImageError, MaskError
+from occlib.evaluation.synthesis import Step
 from occlib.guide import blank_guide
 from occlib.images import load_photo
 from occlib.morphable import MorphableModel
 from occlib.parsing import Parse, masks
 from occlib.rendering import shade
+from occlib.rendering.camera import rotation_matrix
 from occlib.synthesis import SynthesisNetwork, completing
-from occlib.widgets import Slider, contour_editor, explore, gallery, light_and_pose, painter, turnable_face
+from occlib.widgets import (
+    Choice,
+    Number,
+    Slider,
+    before_after,
+    contour_editor,
+    coverage_explorer,
+    explore,
+    gallery,
+    light_and_pose,
+    morphable_explorer,
+    painter,
+    turnable_face,
+)
+from occlib.widgets.before_after import BeforeAfter, wiped
 from occlib.widgets.contour_editor import ContourEditor, completed, edited, face_with_hole
-from occlib.widgets.face import face_mesh
+from occlib.widgets.explorer import Explorer
+from occlib.widgets.face import camera_around, mean_head, packed
 from occlib.widgets.gallery import look
 from occlib.widgets.light import distant_light, lit_head
+from occlib.widgets.live import Panel
 from occlib.widgets.painter import NO_SKIN, SIDE, Painter, paint, parsed, skin_color, uploaded
 from occlib.widgets.replay import frame
-from occlib.widgets.strokes import Stroke, script
+from occlib.widgets.strokes import Stroke
 
 
 @pytest.fixture(scope="module")
@@ -33,15 +51,59 @@ def model():
     return MorphableModel.load("open")
 
 
+def shown(panel):
+    """The picture that the browser gets."""
+    return np.asarray(Image.open(io.BytesIO(panel.picture)))
+
+
+def press(panel, name):
+    """What the browser sends when a button is pressed."""
+    panel._receive(panel, {"press": panel.buttons.index(name)}, [])
+
+
 def test_a_slider_redraws_the_picture():
     def grey(level):
+        assert isinstance(level, int)
         return np.full((8, 8, 3), level, np.uint8)
 
-    widget = explore(grey, {"level": Slider("grey", 0, 255, 1, 40)}, "a grey square")
-    box, image = widget.children
-    box.children[0].value = 200
-    assert np.asarray(Image.open(io.BytesIO(image.value)))[4, 4] == pytest.approx([200] * 3, abs=2)
-    assert isinstance(box.children[0].value, int)
+    (panel,) = explore(grey, {"level": Slider("grey", 0, 255, 1, 40)}, "a grey square").children
+    assert panel.controls == [{"label": "grey", "type": "range", "min": 0, "max": 255, "step": 1}]
+    answers = panel.answers
+    panel.values = [200.0]  # as the browser sends it
+    assert shown(panel)[4, 4] == pytest.approx([200] * 3, abs=2) and panel.answers == answers + 1
+
+
+def test_words_describe_the_picture_they_come_with():
+    controls = {"many": Number("many", 0, 9, 2), "what": Choice("what", ("pears", "plums"), "plums")}
+    panel = Panel(lambda many, what: (None, f"{many} {what}"), controls, "fruit")
+    assert (panel.words, panel.alt, panel.picture) == ("2 plums", "2 plums", b"")
+    panel.values = [7.0, "pears"]
+    assert panel.words == panel.alt == "7 pears" and panel.state() == {"many": 7, "what": "pears"}
+
+
+def test_a_button_moves_the_controls_it_names_and_always_shows():
+    drawn = []
+
+    def draw(a, b):
+        drawn.append((a, b))
+        return np.zeros((4, 4, 3), np.uint8)
+
+    sliders = {"a": Slider("a", 0, 9, 1, 3), "b": Slider("b", 0, 9, 1, 4)}
+    panel = Panel(draw, sliders, "black", buttons={"nine": lambda: {"b": 9}, "nothing": dict})
+    press(panel, "nine")
+    press(panel, "nothing")
+    assert drawn == [(3, 4), (3, 9), (3, 9)]
+
+
+def test_the_browser_is_answered_even_if_nothing_could_be_drawn():
+    def invert(x):
+        return np.full((4, 4, 3), 8 // x, np.uint8)
+
+    panel = Panel(invert, {"x": Slider("x", 0, 8, 1, 2)}, "grey")
+    answers = panel.answers
+    with pytest.raises(ZeroDivisionError):
+        panel.values = [0]
+    assert panel.answers == answers + 1
 
 
 def test_a_static_page_shows_a_picture_with_alt_text():
@@ -52,26 +114,135 @@ def test_a_static_page_shows_a_picture_with_alt_text():
     assert "application/vnd.jupyter.widget-view+json" in data
 
 
-def test_face_mesh_is_equation_9_with_packed_colors(model):
-    vertices, colors = face_mesh(model, {("identity", 1): 2.0, ("texture", 0): -1.5})
-    identity, texture = torch.zeros(1, 80), torch.zeros(1, 80)
-    identity[0, 1], texture[0, 0] = 2.0, -1.5
-    expected = model.shape(identity, torch.zeros(1, 64))[0].numpy()
-    assert np.abs(vertices - expected).max() < 1e-4
-    albedo = 255 * model.albedo(texture)[0].numpy()
-    unpacked = np.stack([colors >> 16, colors >> 8 & 255, colors & 255], 1)
-    assert np.abs(unpacked - albedo.clip(0, 255)).max() <= 0.51
+def test_colors_are_packed_as_k3d_wants_them():
+    assert packed(np.array([[1.0, 0.5, 0.0], [0.0, 0.2, 1.7]])).tolist() == [0xFF8000, 0x0033FF]
 
 
-def test_sliders_move_the_turnable_face(model):
-    widget = turnable_face(model, count=2)
-    box, frame_ = widget.children
-    mesh = frame_.children[0].objects[0]
-    before = np.array(mesh.vertices)
-    box.children[1].value = 3.0
-    assert box.children[1].description == "identity 2"
-    expected, _ = face_mesh(model, {("identity", 1): 3.0})
-    assert np.abs(mesh.vertices - expected).max() < 1e-4 < np.abs(before - expected).max()
+@pytest.mark.parametrize("pitch, yaw", [(0, 0), (0, 90), (20, -30)])
+def test_the_camera_goes_round_instead_of_the_head(pitch, yaw):
+    """What the camera sees of a point is what a fixed one sees of the turned point."""
+    position, target, up = np.reshape(camera_around(pitch, yaw), (3, 3))
+    ahead = (target - position) / np.linalg.norm(target - position)
+    point = np.array([30.0, 50.0, 70.0])
+    seen = np.array([np.cross(ahead, up) @ (point - target), up @ (point - target)])
+    rotation = rotation_matrix(torch.tensor([[pitch, yaw, 0.0]]).deg2rad())[0].numpy()
+    np.testing.assert_allclose(seen, (rotation @ (point - target))[:2], atol=1e-4)
+    assert np.linalg.norm(target - position) == pytest.approx(690)
+
+
+def test_sliders_turn_the_face_and_a_static_page_shows_three_sides(model):
+    widget = turnable_face(model)
+    box, panel = widget.children
+    (plot,) = box.children
+    vertices, faces, colors = mean_head(model)
+    np.testing.assert_array_equal(plot.objects[0].vertices, vertices)
+    np.testing.assert_array_equal(plot.objects[0].indices, faces)
+    panel.set(yaw=90.0)
+    np.testing.assert_allclose(plot.camera, camera_around(0, 90))
+    data, _ = widget._repr_mimebundle_()
+    width, height = Image.open(io.BytesIO(data["image/jpeg"])).size
+    assert width > 2 * height
+
+
+def test_a_reconstruction_can_be_turned(model):
+    vertices, faces, colors = mean_head(model)
+    light = torch.zeros(1, 9)  # darkness
+    face = SimpleNamespace(
+        vertices=vertices + 5, faces=faces, colors=1 - colors, coefficients=SimpleNamespace(lighting=light)
+    )
+    widget = turnable_face(face)
+    mesh = widget.children[0].children[0].objects[0]
+    np.testing.assert_array_equal(mesh.vertices, vertices + 5)
+    np.testing.assert_array_equal(mesh.colors, packed(1 - colors))
+    assert np.median(widget.still) in (0, 255)  # lit as in its photo
+
+
+def test_the_coverage_explorer_shows_the_step_nearest_to_its_slider(monkeypatch):
+    picture = np.full((256, 256, 3), 90, np.uint8)
+    steps = [
+        Step(share, picture, picture[..., 0] > 0, {"Telea": picture, "ours": picture}, {"Telea": 9.0, "ours": error})
+        for share, error in ((0.1, 2.0), (0.2, 4.0), (0.31, 8.0))
+    ]
+    monkeypatch.setattr("occlib.widgets.coverage.errors_by_coverage", lambda photo: steps)
+    widget = coverage_explorer()
+    (panel,) = widget.children
+    (slider,) = panel.controls
+    assert (slider["min"], slider["max"], slider["step"]) == (10, 31, 10)
+    panel.set(percent=20)
+    assert panel.words.startswith("20% of the face is hidden") and panel.words.endswith("Telea 9.0, ours 4.0.")
+    before = panel.picture
+    panel.set(percent=30)
+    assert "31%" in panel.words and "ours 8.0" in panel.words and panel.picture != before
+    assert panel.alt == panel.words
+
+
+@pytest.fixture
+def explorer(model):
+    return Explorer(model, count=2, reach=3.0, size=96, seed=1)
+
+
+def test_the_explored_face_is_equation_9(explorer, model):
+    values = explorer.reset() | {"identity_2": 2.0, "texture_1": -1.5, "expression_1": 1.0}
+    vertices, albedo = explorer.mesh(values)
+    identity, expression, texture = torch.zeros(1, 80), torch.zeros(1, 64), torch.zeros(1, 80)
+    identity[0, 1], expression[0, 0], texture[0, 0] = 2.0, 1.0, -1.5
+    torch.testing.assert_close(vertices, model.shape(identity, expression))
+    torch.testing.assert_close(albedo, model.albedo(texture).clamp(0, 1))
+
+
+@pytest.mark.parametrize(
+    "key", ["identity_1", "expression_2", "texture_2", "yaw", "pitch", "azimuth", "elevation"]
+)
+def test_every_kind_of_slider_reaches_the_explored_picture(explorer, key):
+    values = explorer.reset()
+    assert (explorer.draw(**values) != explorer.draw(**values | {key: values[key] + 3})).any()
+
+
+def test_a_random_person_is_more_than_its_sliders(explorer, model):
+    mean = explorer.reset()
+    moved = explorer.random_person()
+    assert set(moved) == {"identity_1", "identity_2", "texture_1", "texture_2"}
+    assert all(abs(value) <= 3 and value == round(value, 1) for value in moved.values())
+    vertices, _ = explorer.mesh(mean)  # its first coefficients zero again
+    assert (vertices[0] - torch.from_numpy(mean_head(model)[0])).norm(dim=1).mean() > 1  # mm
+    vertices, albedo = explorer.mesh(explorer.reset())
+    np.testing.assert_allclose(vertices[0], mean_head(model)[0], atol=1e-4)
+    np.testing.assert_allclose(albedo[0], mean_head(model)[2], atol=1e-6)
+
+
+def test_the_3d_view_takes_the_face_over_when_asked_to(model):
+    panel, box = morphable_explorer(model, count=1, size=64).children
+    (plot,) = box.children
+    panel.set(identity_1=3.0, yaw=45.0)
+    np.testing.assert_allclose(plot.objects[0].vertices, mean_head(model)[0], atol=1e-4)
+    press(panel, "to 3-D")
+    identity = torch.zeros(1, 80)
+    identity[0, 0] = 3.0
+    expected = model.shape(identity, torch.zeros(1, 64))[0]
+    np.testing.assert_allclose(plot.objects[0].vertices, expected, atol=1e-4)
+    np.testing.assert_allclose(plot.camera, camera_around(0, 45))
+    press(panel, "mean face")
+    assert panel.state()["identity_1"] == 0 == panel.state()["yaw"]
+
+
+def test_the_border_wipes_from_one_picture_to_the_other():
+    black, white = np.zeros((4, 10, 3), np.uint8), np.full((4, 10, 3), 200, np.uint8)
+    picture = wiped(black, white, 0.4)
+    assert (picture[:, :3] == 0).all() and (picture[:, 3:5] == 255).all() and (picture[:, 5:] == 200).all()
+    assert (wiped(black, white, 0.0)[:, 1:] == 200).all() and (wiped(black, white, 1.0)[:, :9] == 0).all()
+
+
+def test_before_and_after_are_two_pictures_of_one_size():
+    black, white = np.zeros((40, 60, 3), np.uint8), np.full((40, 60, 3), 200, np.uint8)
+    widget = before_after(black, white, ("night", "day"))
+    (border,) = widget.children
+    pictures = [np.asarray(Image.open(io.BytesIO(data))) for data in (border.before, border.after)]
+    assert pictures[0].max() == 0 and pictures[1].min() == 200
+    data, metadata = widget._repr_mimebundle_()
+    assert Image.open(io.BytesIO(data["image/jpeg"])).size == (60, 40)
+    assert "night" in metadata["image/jpeg"]["alt"] and "day" in metadata["image/jpeg"]["alt"]
+    with pytest.raises(ImageError, match="60 x 40 and 40 x 40"):
+        before_after(black, white[:, :40])
 
 
 @pytest.mark.parametrize(
@@ -100,11 +271,10 @@ def test_the_lamp_lights_its_own_side_of_the_head(model):
 
 
 def test_light_and_pose_follow_their_sliders(model):
-    widget = light_and_pose(model)
-    box, image = widget.children
-    before = image.value
-    next(slider for slider in box.children if slider.description == "yaw").value = 40
-    assert image.value != before
+    (panel,) = light_and_pose(model).children
+    before = panel.picture
+    panel.set(yaw=40)
+    assert panel.picture != before
 
 
 def test_replay_draws_what_the_fit_had_found_at_that_step(model):
@@ -140,17 +310,15 @@ def test_the_gallery_says_what_cannot_be():
 
 def test_buttons_of_the_gallery_leaf_through_the_world():
     widget = gallery(size=32)
-    column = widget.children[0]
-    (_, _, family), (coverage, number, previous, following) = (row.children for row in column.children[:2])
-    image, caption = column.children[2:]
-    first = image.value
-    following.click()
-    assert number.value == 1 and image.value != first and "[1]" in caption.value
-    previous.click()
-    previous.click()
-    assert number.value == 0 and image.value == first  # nobody is before the first
-    family.value, coverage.value = "palm", (20, 40)
-    assert "palm hides" in caption.value and image.alt == caption.value
+    (panel,) = widget.children
+    first = panel.picture
+    press(panel, "next")
+    assert panel.state()["index"] == 1 and panel.picture != first and "[1]" in panel.words
+    press(panel, "previous")
+    press(panel, "previous")
+    assert panel.state()["index"] == 0 and panel.picture == first  # nobody is before the first
+    panel.set(family="palm", least=20, most=40)
+    assert "palm hides" in panel.words and panel.alt == panel.words
     data, _ = widget._repr_mimebundle_()
     assert Image.open(io.BytesIO(data["image/jpeg"])).size == (5 * 32, 32)
 
@@ -384,7 +552,7 @@ def test_the_contour_editor_starts_with_the_sample_photo(networks):
         contour_editor(assets.path("photos/astronaut_hand.jpg"), np.ones((3, 3)))
 
 
-@pytest.mark.parametrize("name, widget", [("painter", Painter), ("contour_editor", ContourEditor)])
-def test_the_browser_half_asks_for_what_python_has(name, widget):
-    asked = set(re.findall(r'(?:model\.(?:get|set)\("|"change:)(\w+)"', script(f"{name}.js")))
+@pytest.mark.parametrize("widget", [BeforeAfter, ContourEditor, Painter, Panel])
+def test_the_browser_half_asks_for_what_python_has(widget):
+    asked = set(re.findall(r'(?:model\.(?:get|set)\("|"change:)(\w+)"', widget._esm))
     assert asked == {name for name in widget.class_own_traits(sync=True) if name[0] != "_"}

@@ -1,8 +1,12 @@
 """Set up `.venv` for this clone from requirements.lock; `make lab`, `make test` and `make demo` run it first.
 
+With `--for-tests` it also brings Chromium, which the tests drive, where it can.
+
 Uses nothing but Python's standard library, so that it runs on a bare machine. A second run with the same
 lock file, interpreter and place ends at once. On Windows, without make: `py -3.11 tools\\set_up.py`.
 """
+
+from __future__ import annotations
 
 import ctypes
 import hashlib
@@ -29,6 +33,8 @@ def main() -> None:
             "for example `make test PYTHON=python3.11`"
         )
     os.chdir(ROOT)
+    if "--for-tests" in sys.argv[1:]:
+        install_chromium()
     # What .venv depends on. Its scripts carry its own path, so it cannot be moved or serve another Python.
     place = f"{ROOT} {sys.version} {sys.base_prefix}"
     content = hashlib.sha256(
@@ -63,12 +69,32 @@ def install_debian_packages() -> None:
         missing += [package for library, package in LIBRARIES.items() if not loads(library)]
     if not missing:
         return
-    if os.name == "nt" or os.geteuid() != 0 or not shutil.which("apt-get"):
+    if not may_install():
         sys.exit(f"missing Debian packages, install them first: sudo apt-get install {' '.join(missing)}")
-    say(f"installing {' '.join(missing)}")
+    apt_install(*missing)
+
+
+def install_chromium() -> None:
+    """Install Chromium if there is none and this is root on Debian. Elsewhere the tests say what they need."""
+    if chromium() is None and may_install():
+        apt_install("chromium")
+
+
+def chromium() -> str | None:
+    """The browser of this system: what the variable CHROMIUM names, or the first that is found."""
+    names = [os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome", "chrome"]
+    return next(filter(None, map(shutil.which, filter(None, names))), None)
+
+
+def may_install() -> bool:
+    return os.name != "nt" and os.geteuid() == 0 and shutil.which("apt-get") is not None
+
+
+def apt_install(*packages: str) -> None:
+    say(f"installing {' '.join(packages)}")
     os.environ["DEBIAN_FRONTEND"] = "noninteractive"
     run("apt-get", "-qq", "update")
-    run("apt-get", "-qq", "install", "--yes", "--no-install-recommends", *missing)
+    run("apt-get", "-qq", "install", "--yes", "--no-install-recommends", *packages)
 
 
 def install_uv() -> None:

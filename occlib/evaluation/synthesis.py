@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ import torch.nn.functional as F
 from skimage.metrics import structural_similarity
 
 from occlib.contours.stage import matches
-from occlib.data import OccludedPhotos, World
+from occlib.data import OccludedPhotos, World, aligned
 from occlib.data.holes import own_hole
 from occlib.data.sample import Sample, SampleSet, contours_of
 from occlib.evaluation.parsing import face_region
@@ -27,6 +28,7 @@ from occlib.evaluation.photos import bench_photos
 from occlib.evaluation.processes import each
 from occlib.faces import detect, landmarks_68
 from occlib.guide import Guide, fitted_guide
+from occlib.images import Photo, load_photo
 from occlib.networks import LiteEncoder
 from occlib.pipeline import completed_by
 from occlib.synthesis import baselines, complete_aligned
@@ -36,6 +38,8 @@ COVERAGES = (0.1, 0.2, 0.3, 0.4, 0.5)
 MAPS = 4
 """Of the encoder, which the feature distance compares; the loss of the shipped networks saw the first
 three."""
+GREY = 128
+"""What hides a face that is hidden step by step."""
 COLUMNS = ("PSNR", "SSIM", "L1", "features", "precision", "recall", "found", "landmarks")
 
 
@@ -192,6 +196,52 @@ def feature_distance(one: np.ndarray, other: np.ndarray, hole: np.ndarray) -> fl
         weights = F.adaptive_avg_pool2d(area, maps.shape[-2:])[0, 0]
         total += float((weights * (unit[0] - unit[1]).square().sum(0)).sum() / weights.sum())
     return total
+
+
+class Step(NamedTuple):
+    """One share of a face hidden, and what methods make of it.
+
+    coverage: that share, in [0, 1]. photo (S, S, 3) uint8: the photo as far as it is seen. hole (S, S) bool: what
+    is filled. completed: method -> (S, S, 3) uint8. errors: method -> how far its colours, in [0, 255], are from
+    the photo's in the hole, in the mean.
+    """
+
+    coverage: float
+    photo: np.ndarray
+    hole: np.ndarray
+    completed: dict[str, np.ndarray]
+    errors: dict[str, float]
+
+
+def errors_by_coverage(
+    photo: Photo, coverages: Iterable[float] = COVERAGES, names: Iterable[str] = ("Telea", "face model", "ours")
+) -> list[Step]:
+    """Hide ever more of the face in a photo, grey and from the chin upwards, and let some of `methods` complete
+    it: a Step for each share in `coverages`, in (0, 1).
+
+    Raises ImageError for what is no photo, and NoFaceError.
+    """
+    pixels = load_photo(photo)
+    bare = aligned(Sample(image=pixels, clean=pixels))
+    face = face_region(bare)
+    heights = np.sort(np.nonzero(face)[0])[::-1]  # rows of the face's pixels, from below
+    steps = []
+    for share in coverages:
+        hidden = face & (np.arange(len(face))[:, None] >= heights[round(share * len(heights))])
+        image = np.where(hidden[..., None], np.uint8(GREY), bare.clean)
+        coverage = float(hidden.sum() / face.sum())
+        case = Case.of(
+            bare.replace(
+                image=image, mask=255 * hidden.astype(np.uint8), parts=face.astype(np.uint8), coverage=coverage
+            )
+        )
+        completed = {name: methods()[name](case) for name in names}
+        errors = {
+            name: float(np.abs(done.astype(float) - case.clean)[case.hole].mean())
+            for name, done in completed.items()
+        }
+        steps.append(Step(coverage, image, case.hole, completed, errors))
+    return steps
 
 
 @cache

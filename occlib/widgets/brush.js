@@ -1,39 +1,19 @@
-// A brush for a canvas, by mouse, pen, finger or keys. strokes.py puts this file in front of a widget's own.
-
-function element(tag, attributes = {}, children = []) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children);
-  return made;
-}
-
-function button(label, act, attributes = {}) {
-  const made = element("button", { type: "button", ...attributes }, [label]);
-  made.addEventListener("click", act);
-  return made;
-}
-
-function show(image, bytes, type) {
-  URL.revokeObjectURL(image.src);
-  image.src = URL.createObjectURL(new Blob([bytes], { type }));
-}
-
-function keepKeys(root) {
-  root.addEventListener("keydown", (event) => {
-    // Jupyter would take plain letters for commands: insert a cell, delete it, ...
-    if (!event.ctrlKey && !event.metaKey) event.stopPropagation();
-  });
-}
+// A brush for a canvas, by mouse, pen, finger or keys.
 
 function draw(context, strokes) {
   context.lineCap = context.lineJoin = "round";
   for (const { points, color, width } of strokes) {
     context.globalCompositeOperation = color ? "source-over" : "destination-out";
-    context.strokeStyle = color || "#000";
+    context.strokeStyle = context.fillStyle = color || "#000";
     context.lineWidth = width;
     context.beginPath();
+    if (points.length === 1) { // a dab: browsers draw no line that has no length
+      context.arc(...points[0], width / 2, 0, 2 * Math.PI);
+      context.fill();
+      continue;
+    }
     context.moveTo(...points[0]);
-    for (const point of points.length > 1 ? points.slice(1) : points) context.lineTo(...point);
+    for (const point of points.slice(1)) context.lineTo(...point);
     context.stroke();
   }
 }

@@ -25,8 +25,8 @@ from occlib.parsing import face_mask
 from occlib.plotting import contour_view, encoded, figure_pixels, image_row
 from occlib.synthesis import Completion, complete_aligned
 from occlib.synthesis.baselines import paint_over
-from occlib.widgets.live import Live
-from occlib.widgets.strokes import Stroke, script
+from occlib.widgets.live import Live, script
+from occlib.widgets.strokes import Stroke
 
 PEN = 1.0
 """Width of a drawn line in pixels, that of true contours."""
@@ -77,7 +77,7 @@ class ContourEditor(anywidget.AnyWidget):
     as N_cont's contours and the hole have. pen: the width of lines.
     """
 
-    _esm = script("contour_editor.js")
+    _esm = script("brush.js", "contour_editor.js")
     _css = Path(__file__).with_name("contour_editor.css")
     photo = traitlets.Bytes().tag(sync=True)
     drawn = traitlets.Bytes().tag(sync=True)

@@ -1,13 +1,12 @@
 """Notebook 01: leafing through the synthetic world."""
 
-import ipywidgets
 import numpy as np
 
 from occlib.data.occluders import FAMILIES
 from occlib.data.world import FRINGE, SPLITS, World
 from occlib.errors import DataError
-from occlib.plotting import VIEWS, encoded, sample_views
-from occlib.widgets.live import Live
+from occlib.plotting import VIEWS, sample_views
+from occlib.widgets.live import Choice, Live, Number, Panel, Slider
 
 ANY = "any"
 """Instead of a family's name: any of the split's."""
@@ -38,47 +37,24 @@ def look(
 
 
 def gallery(seed: int = 0, *, size: int = 192) -> Live:
-    """Boxes for seed, split, family of occluders, coverage and number, and buttons to the neighbours.
-
-    Tab goes from one to the next; Enter or Space presses a button, arrows move the coverage.
-    """
-    wide = {"layout": {"width": "11em"}, "style": {"description_width": "5.5em"}}
-    boxes = {
-        "seed": ipywidgets.BoundedIntText(seed, min=0, max=2**31, description="seed", **wide),
-        "split": ipywidgets.Dropdown(options=SPLITS, description="split", **wide),
-        "family": ipywidgets.Dropdown(
-            options=(ANY, *FAMILIES, FRINGE), description="occluder", layout={"width": "14em"}
-        ),
-        "coverage": ipywidgets.IntRangeSlider(
-            value=(0, 60), min=0, max=60, step=5, description="hides %", layout={"width": "20em"}
-        ),
-        "index": ipywidgets.BoundedIntText(0, min=0, max=10**6 - 1, description="number", **wide),
+    """Seed, split, family of occluders, coverage in percent and number of a sample, and buttons to the
+    neighbours."""
+    controls = {
+        "index": Number("number", 0, 10**6 - 1),
+        "seed": Number("seed", 0, 2**31, seed),
+        "split": Choice("split", tuple(SPLITS), "train"),
+        "family": Choice("occluder", (ANY, *FAMILIES, FRINGE), ANY),
+        "least": Slider("hides at least, %", 0, 60, 5, 0),
+        "most": Slider("hides at most, %", 0, 60, 5, 60),
     }
-    previous = ipywidgets.Button(description="previous", icon="arrow-left", layout={"width": "7em"})
-    following = ipywidgets.Button(description="next", icon="arrow-right", layout={"width": "7em"})
 
-    def shown() -> tuple[np.ndarray, str]:
-        values = {name: box.value for name, box in boxes.items()}
-        values["coverage"] = tuple(share / 100 for share in values["coverage"])
-        return look(**values, size=size)
+    def shown(least: int, most: int, **values) -> tuple[np.ndarray, str]:
+        return look(**values, coverage=(min(least, most) / 100, most / 100), size=size)
 
-    still, words = shown()
-    image = ipywidgets.Image(value=encoded(still, "jpeg"), format="jpeg", alt=words)
-    caption = ipywidgets.Label(words)
+    def leaf(step: int) -> dict[str, int]:
+        return {"index": max(panel.state()["index"] + step, 0)}
 
-    def update(_):
-        picture, caption.value = shown()
-        image.value, image.alt = encoded(picture, "jpeg"), caption.value
-
-    for box in boxes.values():
-        box.observe(update, "value")
-    for button, step in ((previous, -1), (following, 1)):
-        button.on_click(lambda _, step=step: setattr(boxes["index"], "value", boxes["index"].value + step))
-    rows = [
-        ipywidgets.HBox([boxes["seed"], boxes["split"], boxes["family"]]),
-        ipywidgets.HBox([boxes["coverage"], boxes["index"], previous, following]),
-        image,
-        caption,
-    ]
     alt = f"A sample of the world in five views: {', '.join(VIEWS)}; run the cell to leaf through others."
-    return Live([ipywidgets.VBox(rows)], still, alt)
+    buttons = {"previous": lambda: leaf(-1), "next": lambda: leaf(1)}
+    panel = Panel(shown, controls, alt, buttons=buttons)
+    return Live([panel], panel.pixels, alt)

@@ -23,8 +23,8 @@ from occlib.faces import find_face
 from occlib.images import Photo, load_photo
 from occlib.parsing import Parse, parse
 from occlib.plotting import BLUE, PART_COLORS, close_up, encoded, figure_pixels, image_row, parse_views
-from occlib.widgets.live import Live
-from occlib.widgets.strokes import Stroke, script
+from occlib.widgets.live import Live, script
+from occlib.widgets.strokes import Stroke
 
 SIDE = 512
 """Longest side, in pixels, of the photo that is painted on."""
@@ -88,7 +88,7 @@ class Painter(anywidget.AnyWidget):
     """The canvas, its tools and what the parser finds. `strokes` come from the browser, as dicts of Stroke;
     `result` and `words` go there, and `answers` counts them."""
 
-    _esm = script("painter.js")
+    _esm = script("brush.js", "painter.js")
     _css = Path(__file__).with_name("painter.css")
     photo = traitlets.Bytes().tag(sync=True)
     strokes = traitlets.List().tag(sync=True)

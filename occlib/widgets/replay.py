@@ -28,7 +28,9 @@ def frame(reconstruction: Reconstruction, step: int) -> np.ndarray:
 
 
 def replay(reconstruction: Reconstruction) -> Live:
-    """A slider over the steps of the fit beside what it had found by then; it starts at the end."""
+    """A slider over the steps of the fit, and a button that plays them, beside what it had found by then; it
+    starts at the end."""
     last = len(reconstruction.fit.history) - 1
     alt = "Photo, and the fitted face over it after the last step; run the cell to go through the steps."
-    return explore(lambda step: frame(reconstruction, step), {"step": Slider("step", 0, last, 1, last)}, alt)
+    steps = {"step": Slider("step", 0, last, 1, last)}
+    return explore(lambda step: frame(reconstruction, step), steps, alt, plays=True)

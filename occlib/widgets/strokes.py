@@ -1,8 +1,7 @@
-"""What is drawn with a brush in the browser, and what painter and contour editor share: brush.js, and this."""
+"""What is drawn with a brush in the browser (brush.js), by painter and contour editor."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import NamedTuple
 
 import cv2
@@ -29,8 +28,3 @@ class Stroke(NamedTuple):
         line = np.zeros(shape, np.uint8)
         cv2.polylines(line, [sixteenths], False, 255, max(round(self.width), 1), cv2.LINE_AA, shift=4)
         return line / np.float32(255)
-
-
-def script(name: str) -> str:
-    """The browser's half of a widget, with what it takes from brush.js in front: a widget is one module."""
-    return "\n".join(Path(__file__).with_name(file).read_text() for file in ("brush.js", name))

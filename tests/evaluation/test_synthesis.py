@@ -4,8 +4,19 @@ import numpy as np
 import pytest
 import torch
 
+from occlib import assets
 from occlib.evaluation import synthesis
-from occlib.evaluation.synthesis import COLUMNS, Case, feature_distance, measure, methods, scores, table
+from occlib.evaluation.synthesis import (
+    COLUMNS,
+    GREY,
+    Case,
+    errors_by_coverage,
+    feature_distance,
+    measure,
+    methods,
+    scores,
+    table,
+)
 from occlib.guide import blank_guide
 from tests.data.fake import FakeWorld
 
@@ -99,3 +110,18 @@ def test_ours_in_all_its_variants(monkeypatch):
     assert (shown["ours, guide off"][:, 2] == 0).all()
     assert (shown["ours, contours off"][:, 0] == 0).all()
     np.testing.assert_array_equal(shown["ours, true contours"][:, 0], case.contours[case.hole])
+
+
+def test_ever_more_of_a_face_is_hidden_from_the_chin_upwards(monkeypatch):
+    known = {"truth": lambda case: case.clean, "nothing": lambda case: case.photo}
+    monkeypatch.setattr(synthesis, "methods", lambda: known)
+    steps = errors_by_coverage(assets.path("photos/astronaut.jpg"), (0.1, 0.3, 0.5), known)
+    assert [step.coverage for step in steps] == pytest.approx([0.1, 0.3, 0.5], abs=0.02)
+    for smaller, larger in zip(steps, steps[1:]):
+        assert (larger.hole | ~smaller.hole).all() and larger.hole.sum() > smaller.hole.sum()
+        assert np.nonzero(larger.hole)[0].min() < np.nonzero(smaller.hole)[0].min()
+    grey = (steps[1].photo == GREY).all(-1)
+    assert grey.mean() > 0.02 and (grey <= steps[1].hole).all()
+    assert all(step.errors["truth"] == 0 for step in steps)
+    changed = np.abs(steps[1].photo.astype(float) - steps[1].completed["truth"])[steps[1].hole]
+    assert steps[1].errors["nothing"] == pytest.approx(changed.mean()) and changed.mean() > 10
