@@ -39,9 +39,8 @@ def check(what: str, found, expected, *, tolerance: float = 1e-4, mistakes: dict
     """Compare an answer with what is expected and, where they differ, say how.
 
     `found` and `expected` are numbers, arrays or tensors; two numbers agree when they differ by at most
-    `tolerance`, or by that share of the largest expected value if this is more. `mistakes` holds wrong answers
-    that people are known to give: what to tell them -> what they find. Raises NotYet with one line of
-    explanation.
+    `tolerance`, or by that share of the largest expected value if this is more. `mistakes` holds known wrong
+    answers: what to say -> what such a mistake finds. Raises NotYet with one line of explanation.
     """
     if found is None:
         raise NotYet(f"{what}: found None: does your function end with `return`?")
@@ -65,7 +64,8 @@ def check(what: str, found, expected, *, tolerance: float = 1e-4, mistakes: dict
                else ": axes of length 1 differ" if agree(found.squeeze(), expected.squeeze()) else "")
         raise NotYet(f"{what}: the shape is {found.shape}, expected {expected.shape}{why}")
     if not np.isfinite(found).all():
-        raise NotYet(f"{what}: {np.isnan(found).sum()} values are NaN and {np.isinf(found).sum()} infinite")
+        count = (~np.isfinite(found)).sum()
+        raise NotYet(f"{what}: {count} of {found.size} values are NaN or infinite")
     raise NotYet(f"{what}: {_difference(found, expected, lambda other: agree(other, expected), tolerance)}")
 
 

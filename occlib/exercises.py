@@ -4,6 +4,7 @@ An exercise is a code cell in which a solution stands between nbgrader's markers
 ### END SOLUTION. It stands below a heading "### Exercise 2: ...", and the code cell after it checks it.
 """
 
+import ast
 import copy
 import os
 import re
@@ -43,7 +44,7 @@ class Attempt:
 
 
 def exercises(notebook) -> list[Exercise]:
-    """The exercises of a notebook in its order. Raises NotebookError for one without heading or check cell."""
+    """The exercises of a notebook, in order. Raises NotebookError for one without heading or check cell."""
     found, title = [], None
     for index, cell in enumerate(notebook.cells):
         if cell.cell_type == "markdown":
@@ -52,8 +53,10 @@ def exercises(notebook) -> list[Exercise]:
             check = next((i for i in range(index + 1, len(notebook.cells))
                           if notebook.cells[i].cell_type == "code"), None)
             if title is None or check is None:
-                raise NotebookError(f"cell {index + 1}: a solution needs a heading '### Exercise 1: ...' above it "
-                                    "and a code cell below it that checks it")
+                raise NotebookError(
+                    f"cell {index + 1}: a solution needs a heading '### Exercise 1: ...' above it and a code "
+                    "cell below it that checks it"
+                )
             found.append(Exercise(title, index, check))
     return found
 
@@ -68,7 +71,7 @@ def without_solution(source: str, task: str = "your code here") -> str:
     for line in source.splitlines():
         if BEGIN in line or END in line:
             if inside == (BEGIN in line):
-                raise NotebookError(f"{line.strip()!r} has no partner: markers come in pairs, one in no other")
+                raise NotebookError(f"{line.strip()!r} has no partner: markers come in pairs, not nested")
             inside = not inside
             if inside:
                 indent = line[: len(line) - len(line.lstrip())]
@@ -76,7 +79,7 @@ def without_solution(source: str, task: str = "your code here") -> str:
         elif not inside:
             lines.append(line)
     if inside:
-        raise NotebookError(f"'### {BEGIN}' has no partner: markers come in pairs, one in no other")
+        raise NotebookError(f"'### {BEGIN}' has no partner: markers come in pairs, not nested")
     return "\n".join(lines)
 
 
@@ -122,7 +125,7 @@ def attempts(path: Path, wrong: dict[str, dict[str, str]] | None = None) -> Iter
                 for name, source in answers.items():
                     yield Attempt(exercise, name, error_of(index, source) or error_of(exercise.check))
             elif error := error_of(index):
-                raise NotebookError(f"{path.name}: cell {index + 1}, which exercises need, ended with {error}")
+                raise NotebookError(f"{path.name}: cell {index + 1}, which exercises need: {error}")
 
 
 def needed(notebook, found) -> list[int]:
@@ -144,15 +147,20 @@ def needed(notebook, found) -> list[int]:
 
 
 def names(source: str) -> tuple[set[str], set[str]]:
-    """The global names that a cell binds, and those that it uses, in functions too."""
+    """The global names that a cell binds, and those of other cells that it uses, in functions too."""
     from IPython.core.inputtransformer2 import TransformerManager
 
-    python = TransformerManager().transform_cell(source)  # %magics become calls
-    top = symtable.symtable(python, "cell", "exec")
-    bound = {symbol.get_name() for symbol in top.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
-    used, tables = {symbol.get_name() for symbol in top.get_symbols() if symbol.is_referenced()}, [top]
-    while tables:
-        inner = tables.pop().get_children()
-        used |= {symbol.get_name() for table in inner for symbol in table.get_symbols() if symbol.is_global()}
-        tables += inner
+    bound, used = set(), set()
+    for statement in ast.parse(TransformerManager().transform_cell(source)).body:  # %magics became calls
+        table = symtable.symtable(ast.unparse(statement), "cell", "exec")
+        binds = {one.get_name() for one in table.get_symbols() if one.is_assigned() or one.is_imported()}
+        uses, tables = {one.get_name() for one in table.get_symbols() if one.is_referenced()}, [table]
+        while tables:
+            inner = tables.pop().get_children()
+            uses |= {one.get_name() for table in inner for one in table.get_symbols() if one.is_global()}
+            tables += inner
+        if hasattr(statement, "body"):  # a loop binds its variable before it uses it
+            uses -= binds
+        used |= uses - bound
+        bound |= binds
     return bound, used

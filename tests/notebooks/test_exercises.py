@@ -1,0 +1,27 @@
+"""Stubs fail, solutions pass, and check cells name the mistakes that students make; one kernel a notebook."""
+
+import nbformat
+import pytest
+
+from occlib.exercises import attempts, exercises
+from tests.notebooks.mistakes import MISTAKES
+from tests.notebooks.test_notebooks import PATHS
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_exercises(path):
+    notebook, known = nbformat.read(path, as_version=4), MISTAKES.get(path.stem, {})
+    wrong = {}
+    for exercise in exercises(notebook):
+        solved, table = notebook.cells[exercise.solution].source, known[exercise.title]
+        for part, _, _ in table.values():
+            assert part in solved, f"{exercise.title} has no {part!r} any more"
+        wrong[exercise.title] = {name: solved.replace(part, slip) for name, (part, slip, _) in table.items()}
+    assert set(known) == set(wrong)
+
+    for attempt in attempts(path, wrong):
+        where = f"{attempt.exercise.title}, {attempt.answer}: {attempt.error}"
+        assert attempt.fault is None, where
+        if attempt.answer not in ("stub", "solution"):
+            message = known[attempt.exercise.title][attempt.answer][2]
+            assert message in attempt.error, where
