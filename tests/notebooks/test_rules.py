@@ -146,7 +146,7 @@ def test_exercises(good, index, old, new, complaint):
         (4, "**Predict** (2 minutes).", "", "cell 8 answers nothing"),
         (7, "Answer", "Hint", "cell 5 asks what nobody answers"),
         (11, "Answer", "Hint", "cell 9 asks what nobody answers"),
-        (8, "What", "<details><summary>Answer</summary> What", "no code stands between"),
+        (8, "What", "\n<details><summary>Answer</summary> What", "no code stands between"),
     ],
 )
 def test_predictions(good, index, old, new, complaint):
