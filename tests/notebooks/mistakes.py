@@ -78,8 +78,9 @@ MISTAKES = {
         "Exercise 2": {
             "not transposed": ("weight.T @ u", "weight @ u", "go back by the transposed matrix"),
             "v not normalised": ("F.normalize(weight.T @ u, dim=0)", "weight.T @ u", "is v of length 1"),
-            "no normalisation": ("u = F.normalize(weight @ v, dim=0)\n        v = F.normalize(weight.T @ u, dim=0)",
-                                 "u = weight @ v\n        v = weight.T @ u", "it grows"),
+            "none normalised": ("u = F.normalize(weight @ v, dim=0)\n"
+                                "        v = F.normalize(weight.T @ u, dim=0)",
+                                "u = weight @ v\n        v = weight.T @ u", "it grows"),
             "squared": ("return u @ weight @ v", "return (u @ weight @ v)**2", "sigma squared"),
             "Frobenius": ("return u @ weight @ v", "return weight.norm()", "Frobenius"),
         },
