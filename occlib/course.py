@@ -1,16 +1,20 @@
-"""The course's own tools: checks of exercises that say what is wrong, and running notebooks for publication.
+"""The course's own tools: checks of exercises that say what is wrong, and what lecturers do with notebooks.
 
-python -m occlib.course execute notebooks/07_fitting.ipynb
+python -m occlib.course execute notebooks/07_fitting.ipynb       run it, and store it with its outputs
+python -m occlib.course copy notebooks/*.ipynb --out students    the students' copies, without solutions
+python -m occlib.course verify notebooks/*.ipynb                 do stubs fail, do solutions pass?
 """
 
 import os
-import re
+import time
 from pathlib import Path
 
 import numpy as np
 import tyro
 
-from occlib.errors import OutputError
+from occlib.errors import NotebookError, OutputError
+from occlib.exercises import attempts, exercises, stub
+from occlib.exercises import without_solution as without_solution
 from occlib.files import whole_file
 
 
@@ -31,51 +35,82 @@ class Passed:
         return f"\N{CHECK MARK} {self.what}"
 
 
-def check(what: str, found, expected, *, tolerance: float = 1e-4) -> Passed:
+def check(what: str, found, expected, *, tolerance: float = 1e-4, mistakes: dict | None = None) -> Passed:
     """Compare an answer with what is expected and, where they differ, say how.
 
     `found` and `expected` are numbers, arrays or tensors; two numbers agree when they differ by at most
-    `tolerance`, or by that share of the largest expected value if this is more. Raises NotYet with one line
-    of explanation.
+    `tolerance`, or by that share of the largest expected value if this is more. `mistakes` holds known wrong
+    answers: what to say -> what such a mistake finds. Raises NotYet with one line of explanation.
     """
+    if found is None:
+        raise NotYet(f"{what}: found None: does your function end with `return`?")
     try:
-        found = np.asarray(found.detach().cpu() if hasattr(found, "detach") else found, dtype=np.float64)
-    except (TypeError, ValueError):
+        found = _numbers(found)
+    except (TypeError, ValueError, RuntimeError):
         raise NotYet(f"{what}: expected numbers, found {type(found).__name__}") from None
-    expected = np.asarray(
-        expected.detach().cpu() if hasattr(expected, "detach") else expected, dtype=np.float64
-    )
-    if found.shape != expected.shape:
-        raise NotYet(f"{what}: the shape is {found.shape}, expected {expected.shape}")
-    if not np.isfinite(found).all():
-        raise NotYet(f"{what}: {np.isnan(found).sum()} values are NaN and {np.isinf(found).sum()} infinite")
+    expected = _numbers(expected)
     tolerance = tolerance * max(1.0, np.abs(expected).max(initial=0.0))
 
-    def agrees(other) -> bool:
-        return other.shape == expected.shape and bool(np.abs(other - expected).max(initial=0.0) <= tolerance)
+    def agree(one, other) -> bool:
+        return one.shape == other.shape and bool(np.abs(one - other).max(initial=0.0) <= tolerance)
 
-    if agrees(found):
+    if agree(found, expected):
         return Passed(what)
+    for hint, wrong in (mistakes or {}).items():
+        if agree(found, _numbers(wrong)):
+            raise NotYet(f"{what}: {hint}")
+    if found.shape != expected.shape:
+        why = (": it is transposed" if agree(found.T, expected)
+               else ": axes of length 1 differ" if agree(found.squeeze(), expected.squeeze()) else "")
+        raise NotYet(f"{what}: the shape is {found.shape}, expected {expected.shape}{why}")
+    if not np.isfinite(found).all():
+        count = (~np.isfinite(found)).sum()
+        raise NotYet(f"{what}: {count} of {found.size} values are NaN or infinite")
+    raise NotYet(f"{what}: {_difference(found, expected, lambda other: agree(other, expected), tolerance)}")
+
+
+def _difference(found, expected, agrees, tolerance: float) -> str:
+    """What is wrong with an answer of the right shape; `agrees` tells whether another one would be right."""
+    square = found.ndim >= 2 and found.shape[-1] == found.shape[-2]
     if found.ndim == 2 and agrees(found.T):
-        raise NotYet(f"{what}: it is transposed")
+        return "it is transposed"
+    if square and _symmetric(expected, tolerance) and not _symmetric(found, tolerance):
+        return "the matrix is not symmetric"
     if agrees(-found):
-        raise NotYet(f"{what}: the sign is the wrong way round")
+        return "the sign is the wrong way round"
+    if agrees(1 - found):
+        return "this is 1 minus the answer"
+    if agrees(np.sqrt(np.abs(found))):
+        return "this is the square: take the root"
+    if agrees(found**2):
+        return "this is the root of the answer"
     for axis in range(found.ndim):
         if agrees(np.flip(found, axis)):
-            raise NotYet(f"{what}: the order along axis {axis} is reversed")
-    factor = (found * expected).sum() / max((found * found).sum(), 1e-300)
-    if agrees(factor * found):
-        raise NotYet(f"{what}: every value has to be multiplied by {factor:.4g}")
-    shift = (expected - found).mean()
-    if agrees(found + shift):
-        raise NotYet(f"{what}: every value is too {'small' if shift > 0 else 'large'} by {abs(shift):.4g}")
-    wrong = np.abs(found - expected) > tolerance
+            return f"the order along axis {axis} is reversed"
     worst = np.unravel_index(np.abs(found - expected).argmax(), found.shape)
-    place = f" at {tuple(map(int, worst))}" if worst else ""
-    raise NotYet(
-        f"{what}: {wrong.mean():.0%} of the values are off, the worst{place} is {found[worst]:.5g}, "
-        f"expected {expected[worst]:.5g}"
-    )
+    if found.size > 1:  # two numbers alone always differ by a factor and by a summand
+        factor = (found * expected).sum() / max((found * found).sum(), 1e-300)
+        if agrees(factor * found):
+            return f"every value has to be multiplied by {factor:.4g}"
+        shift = (expected - found).mean()
+        if agrees(found + shift):
+            return f"every value is too {'small' if shift > 0 else 'large'} by {abs(shift):.4g}"
+        if agrees(np.sort(found, None)[np.argsort(np.argsort(expected, None))].reshape(found.shape)):
+            return "these are the right values in a wrong order"
+        share = (np.abs(found - expected) > tolerance).mean()
+        place = f"{share:.0%} of the values are off, the worst at {tuple(map(int, worst))}"
+    else:
+        place = "it"
+    return f"{place} is {found[worst]:.5g}, expected {expected[worst]:.5g}"
+
+
+def _symmetric(matrices: np.ndarray, tolerance: float) -> bool:
+    """Whether matrices (..., K, K) are symmetric."""
+    return bool(np.abs(matrices - np.swapaxes(matrices, -1, -2)).max(initial=0.0) <= tolerance)
+
+
+def _numbers(values) -> np.ndarray:
+    return np.asarray(values.detach().cpu() if hasattr(values, "detach") else values, dtype=np.float64)
 
 
 def check_worn(what: str, surface, globe, *, reach: float = 15.0) -> Passed:
@@ -163,29 +198,54 @@ def set_cover(notebook) -> None:
 def copy(notebooks: tyro.conf.Positional[tuple[Path, ...]], out: Path) -> None:
     """Write the students' copies of notebooks: without outputs, and with a gap where each solution was.
 
+    A gap raises NotImplementedError, with the exercise's name, as soon as a check cell or a later cell calls
+    it. Outputs go, all of them: a printed number answers the question that stands before its cell, and a
+    picture shows what a solution would give. The picture at the top, which is attached, stays.
+
     Args:
         notebooks: The course's notebooks, in which solutions stand between nbgrader's markers.
-        out: Folder for the copies; it must not be the notebooks' own.
+        out: Folder for the copies. None may be there already: it could hold a student's answers.
     """
     import nbformat
 
+    taken = [path.name for path in notebooks if (out / path.name).exists()]
+    if taken:
+        raise OutputError(f"{out} holds {', '.join(taken)} already: choose another folder for the copies")
     out.mkdir(parents=True, exist_ok=True)
     for path in notebooks:
         notebook = nbformat.read(path, as_version=4)
+        for exercise in exercises(notebook):
+            notebook.cells[exercise.solution].source = stub(notebook, exercise)
         for cell in notebook.cells:
             if cell.cell_type == "code":
-                cell.source, cell.outputs, cell.execution_count = without_solution(cell.source), [], None
-        if (out / path.name).resolve() == path.resolve():
-            raise OutputError(f"{out} is where the notebooks are: choose another folder for the copies")
+                cell.outputs, cell.execution_count = [], None
         with whole_file(out / path.name) as part:
             nbformat.write(notebook, part)
 
 
-def without_solution(source: str) -> str:
-    """A cell where all from ### BEGIN SOLUTION to ### END SOLUTION became one line that asks for it."""
-    solution = re.compile(r"^( *)### BEGIN SOLUTION\n.*?### END SOLUTION(?:\n|\Z)", re.MULTILINE | re.DOTALL)
-    return solution.sub(lambda match: match[1] + 'raise NotImplementedError("your code here")\n', source)
+def verify(notebooks: tyro.conf.Positional[tuple[Path, ...]]) -> None:
+    """Check that no exercise passes without an answer, that its stub says so, and that its solution passes.
+
+    Runs of each notebook only what its exercises need, seconds instead of minutes.
+
+    Args:
+        notebooks: The course's notebooks, in which solutions stand between nbgrader's markers.
+    """
+    wrong = []
+    for path in notebooks:
+        begin = time.perf_counter()
+        tried = list(attempts(path))
+        wrong += [f"{path.name}, {one.exercise.title}: {one.fault}" for one in tried if one.fault]
+        count = len({one.exercise for one in tried})
+        print(f"{path.name}: {count} exercises tried in {time.perf_counter() - begin:.0f} s")
+    if wrong:
+        raise NotebookError("\n".join(wrong))
 
 
 if __name__ == "__main__":
-    tyro.extras.subcommand_cli_from_dict({"execute": execute, "copy": copy}, prog="python -m occlib.course")
+    try:
+        tyro.extras.subcommand_cli_from_dict(
+            {"execute": execute, "copy": copy, "verify": verify}, prog="python -m occlib.course"
+        )
+    except (NotebookError, OutputError) as error:
+        raise SystemExit(f"error: {error}") from None

@@ -35,3 +35,7 @@ class OutputError(OcclibError):
 
 class TrainingError(OcclibError):
     """A run cannot start or go on."""
+
+
+class NotebookError(OcclibError):
+    """A notebook of the course is not built as the course's tools need it."""

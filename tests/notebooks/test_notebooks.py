@@ -13,7 +13,7 @@ NOTEBOOKS = {path.name: nbformat.read(path, as_version=4) for path in PATHS}
 
 @pytest.mark.parametrize(
     "rule",
-    [rules.run_in_order, rules.no_errors, rules.alt_texts, rules.no_widget_state, rules.enough_checks],
+    rules.EVERY,
     ids=lambda rule: rule.__name__,
 )
 @pytest.mark.parametrize("name", NOTEBOOKS)

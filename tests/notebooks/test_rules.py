@@ -10,7 +10,14 @@ PICTURE = {"image/png": "iVBORw0KGgo="}
 
 @pytest.fixture
 def good():
-    cells = [v4.new_markdown_cell("# Title\n![a face behind a hand](face.jpg)")]
+    opening = """# Title
+![a face behind a hand](face.jpg)
+
+**You will learn** something.
+
+**Time** on a laptop with two cores: 15 minutes to read and solve, a minute to run.
+**You need** nothing."""
+    cells = [v4.new_markdown_cell(opening)]
     for number in (1, 2, 3):
         printed = v4.new_output("stream", name="stdout", text=f"{number}\n")
         cells.append(
@@ -18,6 +25,13 @@ def good():
                 f"# NBVAL_CHECK_OUTPUT\nprint({number})", execution_count=number, outputs=[printed]
             )
         )
+    for number in (4, 6):
+        question = f"**Predict** (2 minutes). What is it?\n\n### Exercise {number}: a number (5 minutes)"
+        solution = "### BEGIN SOLUTION\nx = 1\n### END SOLUTION"
+        answer = "<details><summary>Answer</summary>\n\nIt is even.\n\n</details>"
+        codes = solution, "check('x', x, 1)"
+        codes = [v4.new_code_cell(one, execution_count=number + i) for i, one in enumerate(codes)]
+        cells += [v4.new_markdown_cell(question), *codes, v4.new_markdown_cell(answer)]
     return v4.new_notebook(cells=cells)
 
 
@@ -26,14 +40,8 @@ def display(**parts):
 
 
 def test_a_good_notebook_has_no_faults(good, tmp_path):
-    for rule in (
-        rules.run_in_order,
-        rules.no_errors,
-        rules.alt_texts,
-        rules.no_widget_state,
-        rules.enough_checks,
-    ):
-        assert rule(good) == []
+    for rule in rules.EVERY:
+        assert rule(good) == [], rule.__name__
     (tmp_path / "good.ipynb").write_text("{}")
     assert rules.small(tmp_path / "good.ipynb") == []
     assert rules.defined_once({"one": good, "two": good}) == []
@@ -46,7 +54,7 @@ def test_never_run(good):
 
 @pytest.mark.parametrize("counts", [(1, 3, 2), (2, 3, 4), (1, 2, 4)])
 def test_out_of_order(good, counts):
-    for cell, count in zip(good.cells[1:], counts, strict=True):
+    for cell, count in zip(good.cells[1:4], counts, strict=True):
         cell.execution_count = count
     assert "out of order" in rules.run_in_order(good)[0]
 
@@ -110,3 +118,57 @@ def test_defined_twice(good):
     two = v4.new_notebook(cells=[v4.new_code_cell("def rotate(x):\n    return -x")])
     assert rules.defined_once({"one": one, "good": good}) == []
     assert rules.defined_once({"one": one, "two": two}) == ["rotate is defined in one and two"]
+
+
+@pytest.mark.parametrize("part", ["You will learn", "Time", "You need", "# Title"])
+def test_opening(good, part):
+    good.cells[0].source = good.cells[0].source.replace(part, "")
+    assert len(rules.opening(good)) == 1
+
+
+@pytest.mark.parametrize(
+    "index, old, new, complaint",
+    [
+        (6, "check('x', x, 1)", "x", "Exercise 4: the cell after the solution checks nothing"),
+        (4, " (5 minutes)", "", "no time estimate: Exercise 4: a number"),
+        (5, "SOLUTION", "ANSWER", "1 exercises below 2 headings"),
+    ],
+)
+def test_exercises(good, index, old, new, complaint):
+    good.cells[index].source = good.cells[index].source.replace(old, new)
+    assert complaint in rules.exercises_with_checks(good)[-1]
+
+
+@pytest.mark.parametrize(
+    "index, old, new, complaint",
+    [
+        (4, "**Predict** (2 minutes).", "**Predict.**", "cell 5: '**Predict** (2 minutes). ' is the way"),
+        (4, "**Predict** (2 minutes).", "", "cell 8 answers nothing"),
+        (7, "Answer", "Hint", "cell 5 asks what nobody answers"),
+        (11, "Answer", "Hint", "cell 9 asks what nobody answers"),
+        (8, "What", "\n<details><summary>Answer</summary> What", "no code stands between"),
+    ],
+)
+def test_predictions(good, index, old, new, complaint):
+    good.cells[index].source = good.cells[index].source.replace(old, new)
+    assert any(complaint in one for one in rules.predictions(good))
+
+
+def test_too_few_predictions(good):
+    del good.cells[8:]
+    assert rules.predictions(good) == ["1 questions to predict, at least 2 needed"]
+
+
+@pytest.mark.parametrize("minutes", ["5", "40"])
+def test_implausible_time(good, minutes):
+    good.cells[0].source = good.cells[0].source.replace("15 minutes", f"{minutes} minutes")
+    assert f"{minutes} minutes are promised" in rules.plausible_time(good)[0]
+
+
+def test_long_cells(good):
+    for cell in good.cells[1:3]:
+        cell.source = "\n".join(["x = 1"] * 31)
+    assert "31 and 31 lines" in rules.short_cells(good)[0]
+    for cell in rules.code_cells(good):
+        cell.source = "\n".join(["x = 1"] * 13)
+    assert "median" in rules.short_cells(good)[0]
