@@ -190,8 +190,9 @@ def defined_once(notebooks: dict) -> list[str]:
 
 
 # Those that take one notebook.
-EVERY = (run_in_order, no_errors, alt_texts, no_widget_state, enough_checks, opening, exercises_with_checks,
-         predictions, plausible_time, short_cells)
+LESSONS = (exercises_with_checks, predictions, plausible_time)
+"""Rules for notebooks that teach; the tour only shows."""
+EVERY = (run_in_order, no_errors, alt_texts, no_widget_state, enough_checks, opening, short_cells, *LESSONS)
 
 
 def _prose(notebook) -> str:
