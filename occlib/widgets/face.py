@@ -1,7 +1,6 @@
 """Notebook 05: a face that follows its first coefficients and can be turned with the mouse."""
 
 import ipywidgets
-import k3d
 import numpy as np
 import torch
 
@@ -30,6 +29,8 @@ def face_mesh(model: MorphableModel, values: dict[tuple[str, int], float]) -> tu
 
 def turnable_face(model: MorphableModel, *, count: int = 4, reach: float = 3.0) -> Live:
     """Sliders over the first `count` coefficients of each part, -reach to reach, beside a face to turn."""
+    import k3d  # here: its colour maps take 0.13 GB, and only this widget needs it
+
     controls = {
         (part, number): Slider(f"{part} {number + 1}", -reach, reach, 0.1).widget()
         for part in PARTS
