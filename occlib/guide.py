@@ -18,7 +18,7 @@ import torch
 from occlib.data.sample import contours_of
 from occlib.faces import track
 from occlib.faces.landmarks import MESH_SIZE, read_mesh
-from occlib.morphable import Coefficients, MorphableModel
+from occlib.morphable import Coefficients, open_model
 from occlib.reconstruction import FACE_REGIONS, FitSettings, fit
 from occlib.rendering import Camera, render
 
@@ -135,7 +135,7 @@ def look_behind(
     for look in range(looks):
         settings = ROUGH if look == looks - 1 else LANDMARKS_ONLY
         points = torch.from_numpy(np.asarray(points[:, :2], np.float32))
-        vector = fit(image, points, face_model(), mask=mask, settings=settings).coefficients.vector()[0]
+        vector = fit(image, points, open_model("cpu"), mask=mask, settings=settings).coefficients.vector()[0]
         guide = model_guide(pixels, hole, vector.numpy())
         points = track(_bytes(guide.image), points.numpy())[0][:, :2]
     return guide, points
@@ -147,7 +147,7 @@ def face_picture(vector: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]
 
     Covered is what shows a part of the face, with a soft rim; scalp, ears and neck wear hair and clothes.
     """
-    model = face_model()
+    model = open_model("cpu")
     found = Coefficients.from_vector(torch.from_numpy(np.ascontiguousarray(vector, np.float32))[None])
     vertices, albedo = model.shape(found.identity, found.expression), model.albedo(found.texture)
     drawn = render(vertices, model.faces, albedo, found.lighting, Camera(found.pose, size), size)
@@ -207,14 +207,9 @@ def _pulled_and_pushed(weighted: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 @cache
-def face_model() -> MorphableModel:
-    return MorphableModel.load("open")
-
-
-@cache
 def _face_vertices() -> torch.Tensor:
     """(V,) bool: those of the five facial parts and of the inside of the mouth."""
-    model = face_model()
+    model = open_model("cpu")
     parts = [model.region_names.index(name) for name in (*FACE_REGIONS, "mouth")]
     return torch.isin(model.regions, torch.tensor(parts))
 

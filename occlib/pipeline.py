@@ -10,7 +10,7 @@ each pixel counts as far as the mask leaves it visible.
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import partial
 from os import PathLike
 from pathlib import Path
 
@@ -36,7 +36,7 @@ from occlib.files import whole_folder
 from occlib.guide import Guide, look_behind
 from occlib.images import Photo, load_mask, load_photo, save_image
 from occlib.meshfiles import bake_texture, write_glb, write_obj, write_ply
-from occlib.morphable import Coefficients, MorphableModel
+from occlib.morphable import Coefficients, MorphableModel, open_model
 from occlib.morphable.landmarks import NOW_FROM_IBUG
 from occlib.networks import load_weights
 from occlib.parsing import Parse, parse
@@ -188,7 +188,7 @@ def reconstruct(
     """
     device = torch.device(device or "cpu")
     pixels = load_photo(photo)
-    model = _open_model(str(device)) if model is None else model.to(device)
+    model = open_model(str(device)) if model is None else model.to(device)
     if mask is not None:
         occluded = load_mask(mask, pixels.shape)
         face, parsed = find_face(paint_over(pixels, occluded)), None
@@ -254,11 +254,6 @@ def find_mask(photo: np.ndarray) -> tuple[Face, Parse]:
     if not again:  # the paint hid what the detector held on to
         return face, found
     return replace(face, points=again[0].points), parse(photo, again[0].points)
-
-
-@cache
-def _open_model(device: str) -> MorphableModel:
-    return MorphableModel.load("open", device=device)
 
 
 def _image(pixels: np.ndarray, device: torch.device) -> torch.Tensor:

@@ -11,13 +11,12 @@ from occlib.guide import (
     Errors,
     blank_guide,
     colour_match,
-    face_model,
     face_picture,
     fitted_guide,
     model_guide,
     smooth_fill,
 )
-from occlib.morphable import Coefficients
+from occlib.morphable import Coefficients, open_model
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +130,7 @@ def test_a_hole_in_the_middle_that_hides_most_of_the_face_still_gets_a_face():
 
 
 def test_the_face_is_where_its_landmarks_are(vector):
-    model, face = face_model(), Coefficients.from_vector(torch.from_numpy(vector)[None])
+    model, face = open_model("cpu"), Coefficients.from_vector(torch.from_numpy(vector)[None])
     from occlib.rendering import Camera
 
     landmarks = model.landmarks(model.shape(face.identity, face.expression))

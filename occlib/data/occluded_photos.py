@@ -14,7 +14,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from functools import cache
 
 import cv2
 import numpy as np
@@ -28,7 +27,7 @@ from occlib.data.scene import Light, Pinhole, SceneImage, Surface, render_scene
 from occlib.errors import DataError
 from occlib.faces import find_face, landmarks_68
 from occlib.images import Photo, load_photo
-from occlib.morphable import MorphableModel
+from occlib.morphable import open_model
 from occlib.reconstruction import FitSettings, fit
 from occlib.rendering import rotation_matrix, shade
 
@@ -110,18 +109,13 @@ class OccludedPhotos:
         )
 
 
-@cache
-def _model() -> MorphableModel:
-    return MorphableModel.load("open")
-
-
 @torch.no_grad()
 def _fitted(photo: np.ndarray, points: np.ndarray, softness: float) -> tuple[HeadGeometry, Pinhole, Light]:
     """The head, the camera and the light of an aligned photo (S, S, 3) uint8 with FaceMesh points (468,
     2)."""
     pixels = torch.from_numpy(photo.copy()).permute(2, 0, 1)[None].float() / 255
     points = torch.from_numpy(points).float()
-    found = fit(pixels, points, _model(), settings=LANDMARKS_ONLY).coefficients
+    found = fit(pixels, points, open_model("cpu"), settings=LANDMARKS_ONLY).coefficients
     identity, expression, texture = (x[0].numpy() for x in (found.identity, found.expression, found.texture))
     heads = head_model()
     head = heads.geometry(identity, expression, heads.albedo(texture))

@@ -6,7 +6,7 @@ beside the unoccluded photo, and so do strange heads, which no coefficients desc
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import partial
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from trimesh.registration import procrustes
 from occlib.errors import NoFaceError
 from occlib.evaluation.heads import draw_head
 from occlib.evaluation.processes import processes
-from occlib.morphable import MorphableModel
+from occlib.morphable import MorphableModel, open_model
 from occlib.pipeline import reconstruct
 from occlib.reconstruction import FitSettings, face_vertices
 from occlib.rendering import vertex_normals
@@ -117,7 +117,7 @@ def evaluate_fitting(
 
 def vertex_errors(index: int, *, seed: int, settings: FitSettings) -> dict[str, float]:
     """Vertex error in mm of one drawn head under each condition."""
-    model = _model()
+    model = open_model("cpu")
     face = face_region(model)
     head = draw_head(model, index, seed=seed)
     jobs = {
@@ -136,7 +136,7 @@ def vertex_errors(index: int, *, seed: int, settings: FitSettings) -> dict[str, 
 
 def surface_errors(index: int, *, seed: int, settings: FitSettings) -> dict[str, float]:
     """Distance in mm of the mean face and of the fit to the surface of one strange head."""
-    model = _model()
+    model = open_model("cpu")
     face = face_region(model)
     head = draw_head(model, index, seed=seed, strange=True)
     found = _reconstructed(head.photo, None, model, settings)
@@ -144,11 +144,6 @@ def surface_errors(index: int, *, seed: int, settings: FitSettings) -> dict[str,
         "mean face": surface_error(_mean_face(model), head.vertices, model.faces, face),
         "unoccluded": np.nan if found is None else surface_error(found, head.vertices, model.faces, face),
     }
-
-
-@cache
-def _model() -> MorphableModel:
-    return MorphableModel.load("open")
 
 
 def _mean_face(model: MorphableModel) -> np.ndarray:

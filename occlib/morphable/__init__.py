@@ -2,6 +2,6 @@
 
 from occlib.morphable.coefficients import Coefficients
 from occlib.morphable.expressions import sample_expression_units
-from occlib.morphable.model import MorphableModel
+from occlib.morphable.model import MorphableModel, open_model
 
-__all__ = ["Coefficients", "MorphableModel", "sample_expression_units"]
+__all__ = ["Coefficients", "MorphableModel", "open_model", "sample_expression_units"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -129,6 +130,13 @@ class MorphableModel(nn.Module):
     def expression_units(self, weights: torch.Tensor) -> torch.Tensor:
         """Expression coefficients (N, 64) of weights (N, U) in [0, 1] of the semantic units `unit_names`."""
         return weights @ self.units_to_expression
+
+
+@cache
+@torch.inference_mode(False)  # loaded inside of that mode it would not work outside of it
+def open_model(device: str) -> MorphableModel:
+    """The open face model that the whole library shares, one for each device: nobody may change or move it."""
+    return MorphableModel.load("open", device=device)
 
 
 class _SparseProduct(torch.autograd.Function):

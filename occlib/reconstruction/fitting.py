@@ -125,7 +125,7 @@ def fit(
 @lru_cache(maxsize=2)
 def _knowledge(model: MorphableModel) -> tuple[LandmarkTerm, VertexBases]:
     """What belongs to the model and not to the photo: computed once."""
-    with torch.no_grad():
+    with torch.inference_mode(False), torch.no_grad():
         return LandmarkTerm.for_model(model), VertexBases.of(model)
 
 

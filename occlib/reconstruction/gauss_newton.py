@@ -33,9 +33,10 @@ class VertexBases:
         n_id, n_exp = model.n_identity, model.n_expression
         unit = torch.eye(n_id + n_exp).to(model.shape_mean)
         mean = model.shape(0 * unit[:1, :n_id], 0 * unit[:1, n_id:])
-        shape = model.shape(unit[:, :n_id], unit[:, n_id:]) - mean  # linear, so this is the derivative
+        # Linear, so this is the derivative. In place: each is tens of megabytes.
+        shape = model.shape(unit[:, :n_id], unit[:, n_id:]).sub_(mean)
         unit = torch.eye(model.n_texture).to(model.shape_mean)
-        return cls(shape, model.albedo(unit) - model.albedo(0 * unit[:1]))
+        return cls(shape, model.albedo(unit).sub_(model.albedo(0 * unit[:1])))
 
 
 def visible_vertices(rendering: Rendering, normals: torch.Tensor, faces: torch.Tensor) -> torch.Tensor:
@@ -56,7 +57,7 @@ def linearise_photo(
     """
     vertices = model.shape(coefficients.identity, coefficients.expression)
     normals = vertex_normals(vertices, model.faces)
-    bent = _normal_derivative(vertices, normals, model.faces, bases.shape)[:, chosen]  # (144, n, 3)
+    bent = _normal_derivative(vertices, normals, model.faces, bases.shape, chosen)  # (144, n, 3)
     moved, vertices, normals = bases.shape[:, chosen], vertices[0, chosen], normals[0, chosen]
     albedo = model.albedo(coefficients.texture)[0, chosen]
 
@@ -109,7 +110,11 @@ def _slopes(image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return by_x, by_y
 
 
-def _normal_derivative(vertices, normals, faces, basis, step: float = 0.1) -> torch.Tensor:
-    """d normals / d coefficients (K, V, 3) by forward differences, sixteen of K at once to spare memory."""
-    parts = [(vertex_normals(vertices + step * part, faces) - normals) / step for part in basis.split(16)]
+def _normal_derivative(vertices, normals, faces, basis, chosen, step: float = 0.1) -> torch.Tensor:
+    """d normals / d coefficients (K, n, 3) of the chosen vertices by forward differences, sixteen of K at once to
+    spare memory."""
+    normals = normals[:, chosen]
+    parts = [
+        (vertex_normals(vertices + step * part, faces)[:, chosen] - normals) / step for part in basis.split(16)
+    ]
     return torch.cat(parts)

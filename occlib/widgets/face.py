@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipywidgets
-import k3d
 import numpy as np
 import torch
 
@@ -34,6 +33,8 @@ class View:
         width: int = 420,
         height: int = 420,
     ):
+        import k3d  # here: its colour maps take 0.13 GB, and only this view needs it
+
         self.mesh = k3d.mesh(
             vertices.astype(np.float32),
             faces.astype(np.uint32),

@@ -22,8 +22,8 @@ from occlib.data.holes import (
 )
 from occlib.data.sample import Sample
 from occlib.errors import DataError, MissingAssetError
-from occlib.guide import face_model, face_picture, model_guide
-from occlib.morphable import Coefficients
+from occlib.guide import face_picture, model_guide
+from occlib.morphable import Coefficients, open_model
 from occlib.rendering import Camera
 from tests.data.fake import FakeWorld
 
@@ -117,7 +117,7 @@ def test_a_moved_pose_follows_the_picture():
         f = Coefficients.from_vector(torch.from_numpy(v.astype(np.float32))[None])
         return (
             Camera(f.pose, 100)
-            .project(face_model().shape(f.identity, f.expression)[:, ::200])[0, :, :2]
+            .project(open_model("cpu").shape(f.identity, f.expression)[:, ::200])[0, :, :2]
             .numpy()
         )
 
@@ -199,8 +199,8 @@ def test_a_fit_of_a_sample_agrees_with_what_is_visible():
     face.pose[0] = torch.tensor([0.05, 0.2, 0.03, 0.8, 128.0, 122.0])
     truth = face.vector()[0].numpy()
     image = (255 * face_picture(truth, 256)[0].clip(0, 1)).astype(np.uint8)
-    vertices = face_model().shape(face.identity, face.expression)
-    landmarks = Camera(face.pose, 256).project(face_model().landmarks(vertices))[0, :, :2].numpy()
+    vertices = open_model("cpu").shape(face.identity, face.expression)
+    landmarks = Camera(face.pose, 256).project(open_model("cpu").landmarks(vertices))[0, :, :2].numpy()
     sample = Sample(image=image, clean=image.copy(), mask=np.zeros((256, 256), np.uint8), landmarks=landmarks)
     fitted = FittedHoles([sample], 3, replace(Incomplete(), own=0, other=0, shape=0))
     hole, own, vector = fitted[0]

@@ -12,7 +12,7 @@ import torch
 from occlib.data.occluders import hats, shapes, textures
 from occlib.data.occluders.placing import Make, Wearer, cross
 from occlib.data.scene import GRID, Surface
-from occlib.morphable import MorphableModel
+from occlib.morphable import open_model
 
 MIDDLE = np.array([0.0, -28.0, 0.0])
 """About the middle of a face, in head space."""
@@ -181,7 +181,7 @@ CROWD = 12
 @functools.cache
 def _somebody(number: int) -> SimpleNamespace:
     """One of the crowd: what `Wearer` needs of a head, and its color (V, 3)."""
-    model, rng = _model(), np.random.default_rng([number, 2024])
+    model, rng = open_model("cpu"), np.random.default_rng([number, 2024])
     identity, texture = (torch.from_numpy(rng.normal(0, 0.8, (1, n)).astype(np.float32)) for n in
                          (model.n_identity, model.n_texture))  # fmt: skip
     with torch.no_grad():
@@ -200,11 +200,6 @@ def _somebody(number: int) -> SimpleNamespace:
         skin_color=color[regions == 0].mean(0),
         color=color,
     )
-
-
-@functools.cache
-def _model() -> MorphableModel:
-    return MorphableModel.load("open")
 
 
 def other_head(wearer: Wearer, rng: np.random.Generator) -> Make:
