@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from occlib import cli, data, pipeline
+from occlib.data.fits import Fits
 from occlib.errors import NoFaceError, OutputError
 from occlib.files import whole_folder
 from tests.data.fake import FakeWorld
@@ -195,7 +196,7 @@ finally:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0 and "False" in done.stderr
-    for command in ("reconstruct", "world", "evaluate", "bench", "doctor"):
+    for command in ("reconstruct", "world", "fits", "evaluate", "bench", "doctor"):
         assert command in done.stdout
 
 
@@ -221,3 +222,20 @@ def test_sigterm_removes_what_is_half_written(tmp_path):
         process.terminate()
         assert process.wait(20) == 128 + signal.SIGTERM
     assert list(tmp_path.iterdir()) == []
+
+
+def test_fits_stand_beside_their_samples_and_go_on(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(vars(data), "World", FakeWorld)
+    run("world", "--count", 3, "--size", 24, "--shards", "--workers", 0, "--out", tmp_path)
+    row = (np.eye(24, dtype=bool), True, np.zeros(239, np.float32))
+    monkeypatch.setattr("occlib.data.holes.FittedHoles.__getitem__", lambda self, index: row)
+    for count, made in ((2, 2), (5, 1), (5, 0)):
+        run("fits", tmp_path, "--count", count, "--workers", 0)
+        assert f"{tmp_path / 'fits.npz'}: {made} fits made" in capsys.readouterr().out
+    assert len(Fits.load(tmp_path / "fits.npz")) == 3
+
+
+def test_fits_of_nothing_say_so(tmp_path, capsys):
+    run("fits", tmp_path, code=1)
+    assert "neither samples" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
