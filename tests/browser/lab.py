@@ -57,6 +57,7 @@ def running_lab(root: Path, settings: Path) -> Iterator[str]:
         "IPYTHONDIR": str(settings / "ipython"),
         "PYTHONPATH": str(ROOT),
         "TQDM_DISABLE": "1",
+        "OMP_NUM_THREADS": "1",  # browser, server and kernel share the machine: a second thread would wait, busily
         "http_proxy": nowhere,
         "https_proxy": nowhere,
         "no_proxy": "127.0.0.1,localhost",
@@ -97,7 +98,7 @@ class Notebook:
         )
         page.evaluate("() => { window.panel = jupyterapp.shell.currentWidget; }")
 
-    def run(self, timeout: float = 600) -> nbformat.NotebookNode:
+    def run(self, timeout: float = 900) -> nbformat.NotebookNode:
         """Run all cells as the menu does, wait for the last one; the notebook as it is then."""
         self.page.evaluate(
             """() => {
