@@ -23,7 +23,7 @@ test: SET_UP_FLAGS := --for-tests
 test: setup
 	TQDM_DISABLE=1 $(BIN)/python -m pytest tests notebooks \
 		--nbval-lax --nbval-sanitize-with tests/notebooks/sanitize.cfg \
-		-p tests.notebooks.memory --kernel-memory 1.8
+		-p tests.notebooks.memory --kernel-memory 1.9
 
 demo: setup
 	$(BIN)/occlib reconstruct $(PHOTO) $(if $(MASK),--mask $(MASK)) --out out/demo
