@@ -245,8 +245,7 @@ def _keep_memory() -> None:
     """Let this process keep up to 64 MB that it freed, for the next scene.
 
     By default glibc hands back to the system what a scene took, some 10 MB, and gets it page by page for the
-    next one: a seventh of the time. Pieces of 4 MB and more, which no scene needs, still go straight back.
-    Other C libraries have no such setting.
+    next one: a seventh of the time. Other C libraries have no such setting.
     """
     with contextlib.suppress(OSError, AttributeError, TypeError):
         mallopt, trim_threshold, mmap_threshold = ctypes.CDLL(None).mallopt, -1, -3  # as in malloc.h
