@@ -14,7 +14,6 @@ import tyro
 
 from occlib.errors import NotebookError, OutputError
 from occlib.exercises import attempts, exercises, stub
-from occlib.exercises import without_solution as without_solution
 from occlib.files import whole_file
 
 

@@ -32,6 +32,7 @@ LUMA = (0.299, 0.587, 0.114)
 LEAST_CHROMA = 2 / 255
 """Mean difference of red, green and blue below which a photo is grey."""
 TELEA_RADIUS = 5
+"""Pixels around a point that its colour is made from."""
 RIDGE = 0.005
 """How much, as a share of the visible face's pixels, its colours are held to the rendering's own."""
 
@@ -190,8 +191,13 @@ def surroundings(photo: np.ndarray, hole: np.ndarray, known: np.ndarray) -> np.n
 
     Each alone is farther from the truth: the one draws streaks, the other loses the edge of hair.
     """
-    telea = cv2.inpaint(_bytes(photo), hole.astype(np.uint8), TELEA_RADIUS, cv2.INPAINT_TELEA)
-    return (telea / np.float32(255) + smooth_fill(photo, known)) / 2
+    return (telea(_bytes(photo), hole) / np.float32(255) + smooth_fill(photo, known)) / 2
+
+
+def telea(photo: np.ndarray, hole: np.ndarray) -> np.ndarray:
+    """Fast marching from the rim inwards (Telea 2004): (H, W, 3) uint8 for a photo of that kind, hole (H, W)
+    bool."""
+    return cv2.inpaint(photo, hole.astype(np.uint8), TELEA_RADIUS, cv2.INPAINT_TELEA)
 
 
 def _pulled_and_pushed(weighted: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -132,7 +132,8 @@ def mesh_portrait(
 ) -> np.ndarray:
     """A head (1, V, 3) in mm with albedo (1, V, 3) on white, (size, size, 3) in [0, 1], 265 mm wide, in the middle."""
     k = size / 265
-    across = vertices[0] @ rotation_matrix(vertices.new_tensor([[float(angle) for angle in angles]]))[0, 0]  # x of the turned head
+    rotation = rotation_matrix(vertices.new_tensor([[float(angle) for angle in angles]]))[0]
+    across = vertices[0] @ rotation[0]  # x of the turned head
     pose = vertices.new_tensor([[*angles, k, 0.5 * size - k * (across.min() + across.max()) / 2, 0.46 * size]])
     return over(render(vertices, faces, albedo, lighting, Camera(pose, size), size), np.ones((size, size, 3)))
 

@@ -1,7 +1,5 @@
 """The site: it builds without a warning, asks nothing of the network, and its links lead somewhere."""
 
-import os
-import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -10,12 +8,12 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from tools.set_up import chromium
+
 pytest.importorskip("furo", reason="pip install --editable '.[site]'")
 ROOT = Path(__file__).resolve().parent.parent
 LOADED = {"script": "src", "img": "src", "iframe": "src", "source": "src", "video": "src", "link": "href"}
 """What a browser fetches without being asked, and where it stands."""
-BROWSERS = (os.environ.get("CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome")
-BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
 class Page(HTMLParser):
@@ -125,11 +123,11 @@ def exists(page: Path, link: str) -> bool:
     return parts.scheme == "data" or (page.parent / unquote(parts.path)).is_file()
 
 
-@pytest.mark.skipif(BROWSER is None, reason="needs Chromium: install it, or name one in CHROMIUM")
+@pytest.mark.skipif(chromium() is None, reason="needs Chromium: install it, or name one in CHROMIUM")
 def test_formulas_are_drawn_in_a_browser_without_a_network(site):
     playwright = pytest.importorskip("playwright.sync_api")
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        browser = driver.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
         context = browser.new_context(offline=True)
         asked = []
         context.on("request", lambda request: asked.append(request.url))

@@ -37,7 +37,7 @@ LEAST, MOST = 0.02, 0.6
 """Shares of the face that a hole hides; outside of them it is drawn again, up to TRIES times."""
 TRIES = 4
 GREY = 128
-"""Of a hole that nothing covers, when a face is fitted around it."""
+"""What is seen in a hole that nothing covers."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,7 @@ def incomplete_face(
         if not hole.any():
             hole, around = block_hole(sample, rng), sample.clean
         clean = np.where(hole[..., None], sample.clean, around).astype(np.float32) / 255
-        vector = None if sample.coefficients is None else how.errors.applied(sample.coefficients, len(clean), rng)
-        return _tensors(clean, clean, hole, vector, guide)
+        return _tensors(clean, clean, hole, _imitated(sample, rng, how), guide)
     hole, around, sample, vector = _drawn(samples, index, rng, how)
     clean = np.where(hole[..., None], sample.clean, around).astype(np.float32) / 255
     matrix = _piece(hole, rng, how)
@@ -115,8 +114,7 @@ class FittedHoles:
         sample, rng = known(self.samples[index]), np.random.default_rng([self.seed, index])
         hole, around = draw_hole(sample, self.samples, rng, self.how)
         own = around is sample.image
-        photo = sample.image if own else np.where(hole[..., None], np.uint8(GREY), around)
-        return hole, own, fitted_guide(photo, hole).vector
+        return hole, own, fitted_guide(sample.image if own else greyed(around, hole), hole).vector
 
 
 def _drawn(samples: SampleSet, index: int, rng: np.random.Generator, how: Incomplete):
@@ -128,10 +126,14 @@ def _drawn(samples: SampleSet, index: int, rng: np.random.Generator, how: Incomp
         return fits.hole(index), sample.image if fits.own[index] else sample.clean, sample, fits.vectors[index]
     sample = known(samples[index])
     hole, around = draw_hole(sample, samples, rng, how)
-    vector = None
-    if sample.coefficients is not None:
-        vector = how.errors.applied(sample.coefficients, len(sample.clean), rng)
-    return hole, around, sample, vector
+    return hole, around, sample, _imitated(sample, rng, how)
+
+
+def _imitated(sample: Sample, rng: np.random.Generator, how: Incomplete) -> np.ndarray | None:
+    """V_x (239,) with imitated errors of a fit, None where the truth is unknown."""
+    if sample.coefficients is None:
+        return None
+    return how.errors.applied(sample.coefficients, len(sample.clean), rng)
 
 
 def known(sample: Sample) -> Sample:
@@ -185,6 +187,11 @@ def block_hole(sample: Sample, rng: np.random.Generator, name: str | None = None
     low, high = (edge + rng.normal(0, 0.05, 2) * apart for edge in (low, high))
     y, x = np.mgrid[: len(sample.clean), : len(sample.clean)] + 0.5
     return (low[0] < x) & (x < high[0]) & (low[1] < y) & (y < high[1])
+
+
+def greyed(photo: np.ndarray, hole: np.ndarray) -> np.ndarray:
+    """The photo (S, S, 3) uint8 with GREY in its hole (S, S) bool."""
+    return np.where(hole[..., None], np.uint8(GREY), photo)
 
 
 def hidden_share(sample: Sample, hole: np.ndarray) -> float:

@@ -21,7 +21,7 @@ from skimage.metrics import structural_similarity
 
 from occlib.contours.stage import matches
 from occlib.data import OccludedPhotos, World, aligned
-from occlib.data.holes import own_hole
+from occlib.data.holes import greyed, own_hole
 from occlib.data.sample import Sample, SampleSet, contours_of
 from occlib.evaluation.parsing import face_region
 from occlib.evaluation.photos import bench_photos
@@ -38,8 +38,6 @@ COVERAGES = (0.1, 0.2, 0.3, 0.4, 0.5)
 MAPS = 4
 """Of the encoder, which the feature distance compares; the loss of the shipped networks saw the first
 three."""
-GREY = 128
-"""What hides a face that is hidden step by step."""
 COLUMNS = ("PSNR", "SSIM", "L1", "features", "precision", "recall", "found", "landmarks")
 
 
@@ -228,7 +226,7 @@ def errors_by_coverage(
     steps = []
     for share in coverages:
         hidden = face & (np.arange(len(face))[:, None] >= heights[round(share * len(heights))])
-        image = np.where(hidden[..., None], np.uint8(GREY), bare.clean)
+        image = greyed(bare.clean, hidden)
         coverage = float(hidden.sum() / face.sum())
         case = Case.of(
             bare.replace(

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from scipy.stats import mannwhitneyu
 
+from occlib.data.holes import greyed
 from occlib.evaluation.photos import ORL_PEOPLE, orl_photo
 from occlib.evaluation.processes import each
 from occlib.faces import DlibFeatures, align_chip, face_transform, find_face, transform
@@ -24,7 +25,6 @@ from occlib.synthesis import complete_aligned
 
 SIZE = 256
 SHOTS = 10
-GREY = 128
 BLOCKS = {
     "mouth": (45, 92, 105, 120),
     "nose": (55, 55, 95, 95),
@@ -70,7 +70,7 @@ def _looks(shot: tuple[int, int], complete: Complete) -> torch.Tensor:
     images = [photo]
     for name in BLOCKS:
         hole = block(name, points)
-        covered = np.where(hole[..., None], np.uint8(GREY), photo)
+        covered = greyed(photo, hole)
         images += [covered, complete(covered, hole)]
     return embed(images, [points] * len(images))
 

@@ -5,24 +5,16 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from occlib.guide import Guide
+from occlib.guide import TELEA_RADIUS, Guide, telea
 
-RADIUS = 5
-"""Pixels around a point that its colour is made from."""
 OVERVIEW = 640
 """Pixels of the longer side at which `paint_over` fills a hole."""
-
-
-def telea(photo: np.ndarray, hole: np.ndarray) -> np.ndarray:
-    """Fast marching from the rim inwards (Telea 2004): (H, W, 3) uint8 for a photo of that kind, hole (H, W)
-    bool."""
-    return cv2.inpaint(photo, hole.astype(np.uint8), RADIUS, cv2.INPAINT_TELEA)
 
 
 def navier_stokes(photo: np.ndarray, hole: np.ndarray) -> np.ndarray:
     """Lines of equal brightness go on into the hole as a fluid's would (Bertalmio et al. 2001); as
     `telea`."""
-    return cv2.inpaint(photo, hole.astype(np.uint8), RADIUS, cv2.INPAINT_NS)
+    return cv2.inpaint(photo, hole.astype(np.uint8), TELEA_RADIUS, cv2.INPAINT_NS)
 
 
 def paint_over(photo: np.ndarray, hole: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Notebooks 00 and 04: a border that wipes between two pictures of the same thing."""
+"""Notebook 00: a border that wipes between two pictures of the same thing."""
 
 from __future__ import annotations
 

@@ -19,13 +19,6 @@ from tools.set_up import chromium
 PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 SHOWN = {path.name: calls(nbformat.read(path, as_version=4), INTERACTIONS) for path in PATHS}
 """Which widgets each notebook shows."""
-OTHERS = {
-    "before_after": """before_after(*(assets.path(f"photos/astronaut{end}.jpg") for end in ("_hand", "")))""",
-    "coverage_explorer": "coverage_explorer()",
-    "morphable_explorer": "morphable_explorer(MorphableModel.load())",
-    "turnable_face": "turnable_face(MorphableModel.load())",
-}
-"""Widgets to be tried although no notebook shows them."""
 MISSING = (
     "these tests need Chromium: sudo apt-get install chromium, or name another browser of its family in the "
     "variable CHROMIUM"
@@ -46,26 +39,25 @@ def browser():
 
 @pytest.fixture(scope="module")
 def lab(browser, tmp_path_factory):
-    """Address of a JupyterLab on a copy of the notebooks, and the folder of that copy."""
+    """Address of a JupyterLab on a copy of the notebooks."""
     folder = tmp_path_factory.mktemp("browser")
     course = folder / "course"
     course.mkdir()
     for path in PATHS:
         shutil.copy(path, course)
     with running_lab(course, folder / "settings") as address:
-        yield address, course
+        yield address
 
 
 @pytest.fixture
 def page(browser, lab):
     """A fresh page; its kernels end with it. Nothing may have gone wrong in it or been asked elsewhere."""
-    address, _ = lab
     context = browser.new_context(viewport={"width": 1280, "height": 1000})
     page = context.new_page()
     elsewhere, errors = [], []
 
     def note(url: str) -> None:
-        if url.split(":")[0] in ("http", "https", "ws", "wss") and address.split(":", 1)[1] not in url:
+        if url.split(":")[0] in ("http", "https", "ws", "wss") and lab.split(":", 1)[1] not in url:
             elsewhere.append(url)
 
     context.on("request", lambda request: note(request.url))
@@ -91,21 +83,10 @@ def use(notebook: Notebook, widgets: list[str], name: str) -> None:
 
 @pytest.mark.parametrize("name", SHOWN)
 def test_notebook(page, lab, name):
-    use(Notebook(page, lab[0], name), SHOWN[name], name.removesuffix(".ipynb"))
-
-
-def test_widgets_that_no_notebook_shows(page, lab):
-    address, folder = lab
-    others = [name for name in OTHERS if not any(name in shown for shown in SHOWN.values())]
-    imports = "import torch\nfrom occlib import MorphableModel, assets\nfrom occlib.widgets import *\n"
-    cells = [nbformat.v4.new_code_cell(imports + "torch.set_num_threads(1)")]
-    cells += [nbformat.v4.new_code_cell(OTHERS[name]) for name in others]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), folder / "others.ipynb")
-    use(Notebook(page, address, "others.ipynb"), others, "others")
+    use(Notebook(page, lab, name), SHOWN[name], name.removesuffix(".ipynb"))
 
 
 def test_every_widget_is_used():
     no_widgets = {"Choice", "Live", "Number", "Slider", "explore"}
     assert set(occlib.widgets.__all__) - no_widgets == set(INTERACTIONS)
-    assert set(INTERACTIONS) <= set(OTHERS).union(*SHOWN.values())
+    assert set(INTERACTIONS) <= set().union(*SHOWN.values())

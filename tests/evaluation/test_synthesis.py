@@ -6,9 +6,9 @@ import torch
 
 from occlib import assets
 from occlib.evaluation import synthesis
+from occlib.data.holes import GREY
 from occlib.evaluation.synthesis import (
     COLUMNS,
-    GREY,
     Case,
     errors_by_coverage,
     feature_distance,
