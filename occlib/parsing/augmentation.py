@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from occlib.data.augmenting import Photography, photographed, random_shape, random_similarity, smooth_noise
+from occlib.data.occluders.textures import anything, color
 from occlib.data.sample import OCCLUDER, PARTS, Sample
 
 
@@ -22,8 +23,9 @@ class Augmentation(Photography):
 
     swap: another sample's occluder; tinted: coloured as the face it covers, as hands are. bare: no occluder.
     hair: more hair around the face, which hides its sides and counts as background. paste: a random shape with
-    the face's colour, any colour, or a piece of another photo; paired: on both sides of the face, as most of what
-    is worn. shadow: a cast shadow. light: a coloured lamp from one side, and glare. scale: limits of pixels of the
+    the face's colour, any colour or texture, or a piece of another photo; aimed: it lies on one of the parts of
+    the face, each as often as another; paired: on both sides of the face, as most of what is worn; clear: one
+    sees through it, as through a dark glass. shadow: a cast shadow. light: a coloured lamp from one side, and glare. scale: limits of pixels of the
     crop a pixel of the photo. turn: degrees, shift: share of the crop, as a detector errs. What a camera does to
     the photo is `Photography`'s.
     """
@@ -32,8 +34,10 @@ class Augmentation(Photography):
     tinted: float = 0.5
     bare: float = 0.15
     hair: float = 0.4
-    paste: float = 0.3
+    paste: float = 0.4
+    aimed: float = 0.5
     paired: float = 0.4
+    clear: float = 0.4
     shadow: float = 0.35
     light: float = 0.35
     scale: tuple[float, float] = (0.7, 1.05)
@@ -50,9 +54,10 @@ class Layers:
     labels: np.ndarray
     region: np.ndarray
 
-    def cover(self, alpha: np.ndarray, colors: np.ndarray) -> None:
-        """Lay something of these colours (H, W, 3) over the photo; alpha (H, W) in [0, 1]."""
-        self.image = self.image + alpha[..., None] * (colors - self.image)
+    def cover(self, alpha: np.ndarray, colors: np.ndarray, opacity: np.ndarray | float = 1.0) -> None:
+        """Lay something of these colours (H, W, 3) over the photo; alpha (H, W) in [0, 1]. opacity: 1, or less where
+        the photo shines through what is an occluder all the same, as through a dark glass; a number or (H, W)."""
+        self.image = self.image + (alpha * opacity)[..., None] * (colors - self.image)
         self.labels = np.where(alpha > 0.5, np.uint8(OCCLUDER), self.labels)
 
     def darken(self, shadow: np.ndarray) -> None:
@@ -78,7 +83,7 @@ def augmented(
     if swapped:
         _lend(things, other, face if rng.random() < how.tinted else None, rng)
     if rng.random() < how.paste:
-        _paste(things, other, face, rng, paired=rng.random() < how.paired)
+        _paste(things, other, face, rng, how)
     if rng.random() < how.shadow:
         _cast_shadow(things, rng)
     if rng.random() < how.light:
@@ -119,36 +124,72 @@ def _lend(things: Layers, other: Sample, face: np.ndarray | None, rng: np.random
 
 
 def _paste(
-    things: Layers, other: Sample | None, face: np.ndarray, rng: np.random.Generator, paired: bool
+    things: Layers, other: Sample | None, face: np.ndarray, rng: np.random.Generator, how: Augmentation
 ) -> None:
-    """A random shape with a soft shadow beside it, perhaps with its mirror image, a rim or a sheen."""
+    """A random shape with a soft shadow beside it, perhaps with its mirror image, a rim or a sheen, perhaps of
+    glass."""
     size = len(things.image)
-    shape = random_shape(rng, size)
-    if paired and things.region.any():
+    shape = _band(rng, size) if rng.random() < 0.2 else random_shape(rng, size)
+    if rng.random() < how.aimed:
+        shape = _aimed(shape, things.labels, rng)
+    if rng.random() < how.paired and things.region.any():
         middle = 2 * np.nonzero(things.region)[1].mean()
         mirror = np.float32([[-1, 0, middle], [0, 1, 0]])
         shape = np.maximum(shape, cv2.warpAffine(shape, mirror, (size, size)))
-    kind = rng.random()
-    if kind < 0.3 and other is not None:
-        matrix = random_similarity(rng, size, turn=180, shift=0.4, scale=(0.6, 2.0), mirror=False)
-        colors = cv2.warpAffine(_unit(other.image), matrix, (size, size), borderMode=cv2.BORDER_REFLECT)
-    else:
-        tone = face * np.exp(rng.normal(0, 0.15, 3)) if kind < 0.55 else rng.uniform(0, 1, 3) ** rng.uniform(0.7, 3)
-        light = 1 + rng.uniform(0.05, 0.4) * smooth_noise(rng, size, rng.integers(3, 9))
-        grain = rng.uniform(0, 0.06) * rng.normal(size=(size, size, 1))
-        sheen = rng.uniform(0, 0.6) * np.clip(smooth_noise(rng, size, rng.integers(3, 9)) - 0.8, 0, 1)
-        colors = np.clip(tone * light[..., None] + sheen[..., None] + grain, 0, 1).astype(np.float32)
+    colors, opacity = _surface(other, face, rng, size), 1.0
+    if rng.random() < how.clear:
+        colors, opacity = rng.uniform(0, 0.7) * colors, rng.uniform(0.5, 0.95)
     if rng.random() < 0.3:
         width = int(rng.integers(3, 2 + size // 25))
-        rim = shape - cv2.erode(shape, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width)))
-        colors = np.where(rim[..., None] > 0, rng.uniform(0, 1, 3), colors).astype(np.float32)
+        rim = shape > cv2.erode(shape, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width)))
+        colors, opacity = np.where(rim[..., None], rng.uniform(0, 1, 3), colors), np.where(rim, 1, opacity)
     if rng.random() < 0.6:
         offset = rng.normal(0, 0.03, 2) * size
         soft = cv2.GaussianBlur(shape, (0, 0), rng.uniform(1.5, 8))
         moved = cv2.warpAffine(soft, np.float32([[1, 0, offset[0]], [0, 1, offset[1]]]), (size, size))
         things.darken(rng.uniform(0.2, 0.7) * moved)
-    opacity = 1 if rng.random() < 0.7 else rng.uniform(0.7, 1)
-    things.cover(opacity * cv2.GaussianBlur(shape, (0, 0), rng.uniform(0.4, 1.2)), colors)
+    alpha = cv2.GaussianBlur(shape, (0, 0), rng.uniform(0.4, 1.2))
+    things.cover(alpha, colors.astype(np.float32), np.float32(opacity))
+
+
+def _band(rng: np.random.Generator, size: int) -> np.ndarray:
+    """(S, S) float32, 0 or 1: a strip across the picture whose upper and lower edge wave, as of a scarf or a
+    bandage."""
+    top, bottom = np.sort(rng.uniform(0.1, 1.1, 2))
+    edges = [
+        y + rng.uniform(0, 0.05) * cv2.resize(rng.normal(size=(1, 5)), (size, 1), interpolation=cv2.INTER_CUBIC)
+        for y in (top, max(bottom, top + 0.05))
+    ]
+    rows = np.mgrid[:size, :size][0] / size
+    strip = ((rows > edges[0]) & (rows < edges[1])).astype(np.float32)
+    tilt = random_similarity(rng, size, turn=25, shift=0, scale=(1, 1), mirror=False)
+    return cv2.warpAffine(strip, tilt, (size, size), flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _aimed(shape: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """`shape` with its middle on a pixel of a part of the face (brows, eyes, nose, lips, skin), drawn at random."""
+    seen = [part for part in range(1, OCCLUDER) if (labels == part).any()]
+    if not seen or not shape.any():
+        return shape
+    goals = np.argwhere(labels == rng.choice(seen))
+    down, right = goals[rng.integers(len(goals))] - np.argwhere(shape).mean(0)
+    return cv2.warpAffine(shape, np.float32([[1, 0, right], [0, 1, down]]), shape.shape, flags=cv2.INTER_NEAREST)
+
+
+def _surface(other: Sample | None, face: np.ndarray, rng: np.random.Generator, size: int) -> np.ndarray:
+    """(S, S, 3) colours: a piece of another photo, a cloth, or one tone (perhaps the face's) with light and grain."""
+    kind = rng.random()
+    if kind < 0.25 and other is not None:
+        matrix = random_similarity(rng, size, turn=180, shift=0.4, scale=(0.6, 2.0), mirror=False)
+        return cv2.warpAffine(_unit(other.image), matrix, (size, size), borderMode=cv2.BORDER_REFLECT)
+    if kind < 0.45:
+        matrix = random_similarity(rng, size, turn=180, shift=0.4, scale=(0.5, 1.5), mirror=False)
+        return cv2.warpAffine(_unit(anything(rng)), matrix, (size, size), borderMode=cv2.BORDER_WRAP)
+    tone = face * np.exp(rng.normal(0, 0.15, 3)) if kind < 0.65 else color(rng)
+    light = 1 + rng.uniform(0.05, 0.4) * smooth_noise(rng, size, rng.integers(3, 9))
+    grain = rng.uniform(0, 0.06) * rng.normal(size=(size, size, 1))
+    sheen = rng.uniform(0, 0.6) * np.clip(smooth_noise(rng, size, rng.integers(3, 9)) - 0.8, 0, 1)
+    return np.clip(tone * light[..., None] + sheen[..., None] + grain, 0, 1).astype(np.float32)
 
 
 def _cast_shadow(things: Layers, rng: np.random.Generator) -> None:
