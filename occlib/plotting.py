@@ -47,6 +47,11 @@ def encoded(pixels: np.ndarray, kind: str) -> bytes:
     return stream.getvalue()
 
 
+def _show(axis, image: np.ndarray) -> None:
+    """An image (H, W, 3) in [0, 1] on an axis, as bytes: a figure keeps them, and floats take eight times as much."""
+    axis.imshow((255 * np.clip(image, 0, 1) + 0.5).astype(np.uint8))
+
+
 def stages(reconstruction) -> Figure:
     """The road of one photo in a row, see `stage_panels`."""
     return image_row(stage_panels(reconstruction))
@@ -71,7 +76,7 @@ def image_row(panels: dict[str, np.ndarray], *, width: float = 2.2) -> Figure:
     """Images (H, W, 3) in [0, 1] side by side under their titles; `width` inches each."""
     figure = Figure(figsize=(width * len(panels), width + 0.3), layout="constrained")
     for axis, (title, image) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items()):
-        axis.imshow(np.clip(image, 0, 1))
+        _show(axis, image)
         axis.set_title(title, fontsize=9)
         axis.axis("off")
     return figure
@@ -172,7 +177,7 @@ def image_table(
     for axes, (name, images) in zip(table, rows.items()):
         axes[0].set_ylabel(name, fontsize=9)
         for axis, image in zip(axes, images):
-            axis.imshow(np.clip(image, 0, 1))
+            _show(axis, image)
             axis.set(xticks=[], yticks=[])
             axis.spines[:].set_visible(False)
     for axis, title in zip(table[0], columns):
@@ -251,7 +256,7 @@ def truth(sample: Sample, *, width: float = 1.9) -> Figure:
     }  # fmt: skip
     figure = Figure(figsize=(5 * width, 2 * (width + 0.25) + 0.35), layout="constrained")
     for axis, (title, image) in zip(figure.subplots(2, 5).flatten(), panels.items()):
-        axis.imshow(np.clip(image, 0, 1))
+        _show(axis, image)
         axis.set_title(title, fontsize=9)
         axis.axis("off")
         if title == "landmarks":

@@ -13,8 +13,6 @@ Light adds up linearly, so colours are decoded before they are lit: light = colo
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import functools
 import threading
 from dataclasses import dataclass, replace
@@ -27,6 +25,7 @@ import torch
 from occlib.data import scene_kernels as kernels
 from occlib.data import scene_pictures as pictures
 from occlib.data import scene_shading as shading
+from occlib.memory import keep_freed
 from occlib.rendering.spherical_harmonics import light_quadric
 
 LAYERS = 6
@@ -242,15 +241,8 @@ _OWN = threading.local()
 
 @functools.cache
 def _keep_memory() -> None:
-    """Let this process keep up to 64 MB that it freed, for the next scene.
-
-    By default glibc hands back to the system what a scene took, some 10 MB, and gets it page by page for the
-    next one: a seventh of the time. Other C libraries have no such setting.
-    """
-    with contextlib.suppress(OSError, AttributeError, TypeError):
-        mallopt, trim_threshold, mmap_threshold = ctypes.CDLL(None).mallopt, -1, -3  # as in malloc.h
-        mallopt(trim_threshold, 64 << 20)
-        mallopt(mmap_threshold, 32 << 20)
+    """Small pieces of a scene, 16 MB in all, are kept for the next one; what is large, as in a fit, is not."""
+    keep_freed(16 << 20, block=2 << 20)
 
 
 def _cleared_canvas(side: int) -> Canvas:

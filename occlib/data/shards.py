@@ -11,7 +11,6 @@ any moment leaves nothing half done under its name, and the next one does what i
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import io
 import json
 import os
@@ -27,13 +26,12 @@ from occlib.data.sample import Sample, SampleSet
 from occlib.data.sample_files import decode, encode
 from occlib.errors import DataError, MissingAssetError, OutputError
 from occlib.files import check_writable, remove_parts, whole_file, whole_folder
+from occlib.memory import keep_freed
 
 MANIFEST = "world.json"
 SHARD_SIZE = 256
 """Samples in a shard: about 100 MB of 256-pixel samples, which disks and networks read in one go."""
 SHUFFLE_BUFFER = 1000
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
-"""Options of glibc's `mallopt`."""
 
 
 def write_samples(
@@ -245,11 +243,7 @@ def _one_thread_each() -> Iterator[None]:
 def _prepare_worker(worker: int) -> None:
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
-    # Linux: freed memory stays here. To get it anew from the system takes an eighth of a sample's time.
-    with contextlib.suppress(AttributeError, OSError, TypeError):
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(M_TRIM_THRESHOLD, 1 << 30)
-        mallopt(M_MMAP_THRESHOLD, 1 << 25)  # the most it takes
+    keep_freed(1 << 30, block=32 << 20)  # all of it: this process makes nothing but samples
 
 
 def _decode_member(member: dict) -> Sample:

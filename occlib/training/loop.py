@@ -22,6 +22,7 @@ from accelerate import Accelerator
 from torch import nn
 
 from occlib.errors import TrainingError
+from occlib.memory import give_back
 from occlib.training import checkpoints
 from occlib.training.data import Examples, batches, open_samples, validation_batches
 from occlib.training.recording import Recorder
@@ -96,6 +97,7 @@ def train(run: Run, folder: str | os.PathLike, recorders: Sequence[Recorder] = (
                 checkpoints.save(state, run, folder, done)
         for name in stage.shipped:
             stage.networks[name].load_state_dict(averages[name].state_dict())
+    give_back()
     return stage
 
 
