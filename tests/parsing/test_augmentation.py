@@ -1,5 +1,6 @@
 """Augmentation: the same numbers give the same photo, and labels follow the picture."""
 
+import cv2
 import numpy as np
 import pytest
 
@@ -113,3 +114,51 @@ def test_validation_sees_the_sample_as_it_is():
     found = layers(sample)
     assert np.array_equal(np.rint(255 * found.image).astype(np.uint8), sample.image)
     assert np.array_equal(found.labels, sample.parsing)
+
+
+def painted(seed, **changes):
+    """A grey face of skin with eyes, once covered by `_paste` and nothing else: its layers, and where it is covered."""
+    y, x = np.mgrid[:128, :128]
+    face = (np.hypot((x - 64) / 40, (y - 64) / 52) < 1).astype(np.uint8)
+    eyes = (np.abs(np.abs(x - 64) - 18) < 6) & (np.abs(y - 52) < 3)
+    labels = np.where(eyes, np.uint8(3), face)
+    grey = np.full((128, 128, 3), 128, np.uint8)
+    sample = Sample(grey, grey, 0 * face, labels, labels, shadow=0 * face)
+    found = augmented(sample, None, np.random.default_rng(seed), only(paste=1.0, **changes), 128)
+    return found, found.labels == OCCLUDER
+
+
+def test_shapes_that_are_aimed_hide_small_parts_more_often():
+    def eyes_hidden(aimed):
+        counts = [(painted(seed, aimed=aimed)[0].labels == 3).sum() for seed in range(60)]
+        return 1 - np.mean(counts) / (2 * 11 * 5)
+
+    assert eyes_hidden(1.0) > 1.25 * eyes_hidden(0.0)
+
+
+def test_paired_shapes_lie_on_both_sides():
+    def likeness(paired):
+        covered = [painted(seed, paired=paired)[1] for seed in range(40)]
+        return np.mean([(c & c[:, ::-1]).sum() / max((c | c[:, ::-1]).sum(), 1) for c in covered])
+
+    assert likeness(1.0) > 0.85 > likeness(0.0)
+
+
+def test_the_face_shines_through_glass_which_counts_as_an_occluder():
+    y, x = np.mgrid[:128, :128]
+    stripes, face = (x // 4 + y // 4) % 2, np.ones((128, 128), np.uint8)
+    photo = np.repeat((60 + 120 * stripes).astype(np.uint8)[..., None], 3, -1)
+    sample = Sample(photo, photo, 0 * face, face, face, shadow=0 * face)
+
+    def likeness(clear):
+        """Mean correlation of stripes and photo where it is covered."""
+        found = []
+        for seed in range(20):
+            made = augmented(sample, None, np.random.default_rng(seed), only(paste=1.0, clear=clear), 128)
+            inside = cv2.erode((made.labels == OCCLUDER).astype(np.uint8), np.ones((7, 7))) > 0
+            if inside.sum() > 200:
+                found.append(abs(np.corrcoef(stripes[inside], made.image[inside].mean(-1))[0, 1]))
+        assert len(found) > 5
+        return np.mean(found)
+
+    assert likeness(1.0) > 0.4 and likeness(0.0) < 0.15
