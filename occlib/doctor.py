@@ -55,6 +55,8 @@ class Finding:
 
 @dataclass(frozen=True)
 class Report:
+    """What `examine` found, in the order in which it is printed."""
+
     findings: list[Finding]
 
     @property

@@ -20,6 +20,8 @@ BEGIN, END = "BEGIN SOLUTION", "END SOLUTION"  # anywhere in a line, as in nbgra
 
 @dataclass(frozen=True)
 class Exercise:
+    """Where an exercise stands in its notebook."""
+
     title: str  # "Exercise 2"
     solution: int  # index of the cell with the solution in notebook.cells
     check: int  # index of the cell that checks it
@@ -27,6 +29,8 @@ class Exercise:
 
 @dataclass(frozen=True)
 class Attempt:
+    """An exercise's check, run on one answer to it."""
+
     exercise: Exercise
     answer: str  # "stub", "solution", or the name of a wrong answer
     error: str | None  # what answer or check ended with, as "NotYet: it is transposed", or None

@@ -104,7 +104,10 @@ def model_guide(photo: np.ndarray, hole: np.ndarray, vector: np.ndarray, side: f
 
 
 def blank_guide(photo: np.ndarray, hole: np.ndarray, side: float | None = None) -> Guide:
-    """The guide where no face can be fitted: colours from around the hole, coverage 0."""
+    """The guide where no face can be fitted: colours from around the hole, coverage 0.
+
+    photo: (S, S, 3) in [0, 1]; hole: (S, S) bool. side: see `contours_of`.
+    """
     return _guide(photo, hole, photo, np.zeros(hole.shape, np.float32), side)
 
 

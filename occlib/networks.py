@@ -27,7 +27,7 @@ INT8_FROM = 4096
 
 class InvertedResidual(nn.Module):
     """x -> 1x1 expand -> depthwise k x k -> 1x1 project (+ x where size and channels stay): MobileNetV2's
-    block."""
+    block (Sandler et al. 2018), from (N, C, H, W) to (N, C', H / stride, W / stride)."""
 
     def __init__(self, channels_in: int, channels_out: int, expand: int, kernel: int, stride: int):
         super().__init__()
@@ -124,7 +124,7 @@ def convolution(channels_in: int, channels_out: int, kernel: int = 3, stride: in
 
 class ResidualBlock(nn.Module):
     """x + N(W_2 ReLU(N(W_1 x))), W_1 a 3x3 convolution of some dilation, W_2 a plain one, N a
-    normalisation."""
+    normalisation (He et al. 2016); (N, C, H, W) -> the same shape."""
 
     def __init__(self, channels: int, dilation: int):
         super().__init__()
@@ -264,8 +264,8 @@ def frozen(network: nn.Module) -> Iterator[nn.Module]:
 
 
 def tensors_of(state: dict[str, torch.Tensor], name: str) -> dict[str, torch.Tensor]:
-    """Those of the network `name` among those of several, without its name; all of them if there is just
-    one."""
+    """Those of the network `name`, (...) each, among those of several, without its name; all of them if there
+    is just one."""
     own = {key.removeprefix(f"{name}."): x for key, x in state.items() if key.startswith(f"{name}.")}
     return own or state
 
@@ -275,7 +275,7 @@ def save_weights(
 ) -> None:
     """Write the tensors of a network as float16, with `header` as JSON beside them; whole or not at all.
 
-    int8: large tensors as integers with one scale an output channel: value = scale * integer.
+    int8: large tensors (C, ...) as integers with one scale an output channel (C,): value = scale * integer.
     """
     stored = {}
     for name, tensor in state.items():

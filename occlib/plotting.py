@@ -370,7 +370,7 @@ def coverage_view(steps, at: int, truth: np.ndarray) -> Figure:
 
 
 def curves(x, lines: dict[str, np.ndarray], xlabel: str, ylabel: str, *, log: bool = False) -> Figure:
-    """Lines over a common axis, told apart by colour and by dash."""
+    """Lines, name -> (n,), over a common axis `x` (n,), told apart by colour and by dash."""
     figure = Figure(figsize=(5.6, 2.8), layout="constrained")
     axis = figure.subplots()
     styles = zip((BLUE, ORANGE, GREEN, PINK, "black"), ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1))))

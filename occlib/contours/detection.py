@@ -1,4 +1,4 @@
-"""Contours of a photo, the truth of Eq. 1: Canny's edges of the unoccluded grey image."""
+"""Contours of a photo, the truth of Eq. 1: Canny's edges (1986) of the unoccluded grey image."""
 
 from __future__ import annotations
 

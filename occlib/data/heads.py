@@ -89,7 +89,7 @@ class HeadModel:
 
     @functools.cached_property
     def cheeks(self) -> np.ndarray:
-        """Vertices of both cheeks."""
+        """(n,) indices of the vertices of both cheeks."""
         x, y, z = self.mean_vertices.T
         skin = self.arrays.regions == REGION_NAMES.index("skin")
         return np.flatnonzero(skin & (np.abs(np.abs(x) - 40) < 12) & (np.abs(y + 38) < 10) & (z > 0))
@@ -192,4 +192,5 @@ def _parts(faces: np.ndarray, regions: np.ndarray, vertices: np.ndarray) -> np.n
 
 @functools.cache
 def head_model() -> HeadModel:
+    """The heads of the open face model, read once and kept."""
     return HeadModel()

@@ -195,7 +195,8 @@ def greyed(photo: np.ndarray, hole: np.ndarray) -> np.ndarray:
 
 
 def hidden_share(sample: Sample, hole: np.ndarray) -> float:
-    """How much of the face the hole hides; of the landmarks, where the face is not labelled."""
+    """Share of the face that the hole (S, S) bool hides, in [0, 1]; of the landmarks, where no face is
+    labelled."""
     if sample.face is not None and sample.face.any():
         return float(hole[sample.face].mean())
     x, y = np.clip(sample.landmarks, 0, len(hole) - 1).astype(int).T

@@ -26,7 +26,7 @@ class Patch:
 
     @classmethod
     def whole(cls, vertices: np.ndarray, uv: np.ndarray, faces: np.ndarray, labels: np.ndarray, count: int) -> Patch:
-        """Without cuts, of a head of `count` vertices."""
+        """Without cuts, of a head of `count` vertices; (N,), (N, 2), (F, 3) and (F,) as above."""
         return cls(vertices, csr_matrix((0, count), dtype=np.float32), uv, faces, labels)
 
     def at(self, values: np.ndarray) -> np.ndarray:

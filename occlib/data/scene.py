@@ -78,6 +78,7 @@ class Surface:
 
     @property
     def transparent(self) -> bool:
+        """Whether its colours or its texture have an alpha channel."""
         return any(x is not None and x.shape[-1] == 4 for x in (self.color, self.texture))
 
     def posed(self, rotation: np.ndarray, translation: np.ndarray) -> Surface:

@@ -132,15 +132,18 @@ class Stage(NamedTuple):
 
 
 def empty_buffer(side: int) -> Buffer:
+    """A buffer of side^2 samples in which nothing is seen."""
     return Buffer(np.zeros(side * side, np.float32), np.full(side * side, -1, np.int32))
 
 
 def copy_buffer(source: Buffer, target: Buffer) -> None:
+    """Write what one buffer holds into another of the same size."""
     for one, other in zip(source, target, strict=True):
         np.copyto(other, one)
 
 
 def empty_layers(side: int, layers: int) -> Layers:
+    """Room for `layers` transparent faces at each of side^2 samples; none are seen yet."""
     shape = side * side, layers
     nearest, alpha = np.empty(shape, np.float32), np.empty(shape, np.float32)
     return Layers(np.zeros(shape[0], np.uint8), nearest, np.empty(shape, np.int32), alpha)
@@ -248,6 +251,7 @@ def _edge(screen, a, b, px, py):
 
 @plain_kernel
 def draw_opaque(mesh, first, last, both, side, buffer):
+    """Faces `first` to `last` - 1 into the buffer: the nearest wins. both: seen from behind too."""
     nearest, seen = buffer.nearest, buffer.seen
     for f in range(first, last):
         drawn, i0, i1, i2, left, right, top, bottom = _triangle(mesh, f, both, side)

@@ -190,6 +190,7 @@ class Group(NamedTuple):
 
 
 def empty_group(count: int) -> Group:
+    """Room for `count` groups, all zero: (count,) each."""
     whole, real = np.zeros((2, count), np.int64), np.zeros((3, count))
     return Group(whole[0], real[0], whole[1], real[1], real[2])
 

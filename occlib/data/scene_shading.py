@@ -81,6 +81,7 @@ class Points(NamedTuple):
 
 
 def empty_points(count: int) -> Points:
+    """Room for `count` points, not filled in yet."""
     x, y = np.empty((2, count))
     face, column = np.empty((2, count), np.int32)
     return Points(face, x, y, column, np.empty(count, np.uint8), np.empty((count, 12)), np.empty(count, bool))

@@ -65,7 +65,10 @@ def vertex_error(fitted: np.ndarray, truth: np.ndarray, face: np.ndarray) -> flo
 def surface_error(
     fitted: np.ndarray, truth: np.ndarray, faces: torch.Tensor, face: np.ndarray, *, iterations: int = 15
 ) -> float:
-    """Median distance in mm of fitted face vertices from the true surface, after similarity and ICP.
+    """Median distance in mm of fitted face vertices from the true surface, after similarity and ICP
+    (Besl & McKay 1992).
+
+    fitted, truth: (V, 3) mm. faces: (F, 3). face: (V,) bool, the face region.
 
     The surface near its vertices is taken as their tangent planes: vertices are 2 to 3 mm apart. ICP leaves out the
     tenth of the vertices that is farthest off.

@@ -33,6 +33,7 @@ class Counts:
         self.samples: dict[str, int] = defaultdict(int)
 
     def add(self, name: str, found: np.ndarray, true: np.ndarray) -> None:
+        """Count one more sample of the thing `name`: found and true pixels, bool (H, W)."""
         self.pixels[name] += [np.sum(found & true), np.sum(found), np.sum(true)]
         self.samples[name] += 1
 

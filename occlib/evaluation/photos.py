@@ -31,7 +31,8 @@ def orl_photo(person: int, shot: int) -> np.ndarray:
 
 
 def bench_photos(count: int = 12) -> dict[str, np.ndarray]:
-    """Name -> photo: NASA's portrait of Eileen Collins (public domain) and `count` - 1 people of ORL."""
+    """Name -> photo (H, W, 3) uint8: NASA's portrait of Eileen Collins (public domain) and
+    `count` - 1 people of ORL."""
     photos = {"astronaut": skimage.data.astronaut()}
     for person in np.linspace(1, ORL_PEOPLE, count - 1).round().astype(int):
         photos[f"ORL {person}"] = orl_photo(int(person), 1)

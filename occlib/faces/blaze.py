@@ -16,7 +16,10 @@ from occlib.faces import weights
 
 
 class SameConv2d(nn.Conv2d):
-    """Convolution padded as TensorFlow's "SAME": the odd row of zeros goes below and to the right."""
+    """Convolution padded as TensorFlow's "SAME": the odd row of zeros goes below and to the right.
+
+    (N, C, H, W) -> (N, C', H / stride, W / stride).
+    """
 
     def forward(self, x):
         kernel, stride = self.kernel_size[0], self.stride[0]
@@ -26,7 +29,10 @@ class SameConv2d(nn.Conv2d):
 
 
 class BlazeBlock(nn.Module):
-    """act(shortcut(x) + pointwise(depthwise(x))), where the shortcut max-pools and adds zero channels."""
+    """act(shortcut(x) + pointwise(depthwise(x))), where the shortcut max-pools and adds zero channels.
+
+    (N, C, H, W) -> (N, C', H / stride, W / stride).
+    """
 
     def __init__(self, channels_in: int, channels_out: int, activation: type[nn.Module], stride: int = 1):
         super().__init__()

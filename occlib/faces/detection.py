@@ -41,10 +41,12 @@ class Detection:
 
     @property
     def center(self) -> np.ndarray:
+        """(2,): x, y of the middle of the box, pixels."""
         return (self.box[:2] + self.box[2:]) / 2
 
     @property
     def side(self) -> float:
+        """Width of the box, pixels."""
         return float(self.box[2] - self.box[0])
 
     def covers(self, point: np.ndarray) -> bool:

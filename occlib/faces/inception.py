@@ -9,7 +9,7 @@ from torch import nn
 
 
 class BasicConv2d(nn.Module):
-    """Convolution, batch normalisation, ReLU."""
+    """Convolution, batch normalisation, ReLU of maps (N, C, H, W)."""
 
     def __init__(self, channels_in, channels_out, kernel_size, stride=1, padding=0):
         super().__init__()
@@ -27,7 +27,7 @@ def _chain(*layers) -> nn.Module:
 
 
 class Residual(nn.Module):
-    """relu(x + scale * conv2d(concatenated branches of x)), without the ReLU when `final`."""
+    """relu(x + scale * conv2d(concatenated branches of x)), (N, C, H, W), without the ReLU when `final`."""
 
     def __init__(self, channels, branches, scale, final=False):
         super().__init__()
@@ -44,7 +44,7 @@ class Residual(nn.Module):
 
 
 class Reduction(nn.Module):
-    """Halve the resolution: concatenated branches of stride 2, the last one a max-pool."""
+    """Halve the resolution of (N, C, H, W): concatenated branches of stride 2, the last one a max-pool."""
 
     def __init__(self, branches):
         super().__init__()

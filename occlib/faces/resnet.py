@@ -16,6 +16,8 @@ _MEAN_COLOR = [122.782, 117.001, 104.298]
 class Residual(nn.Module):
     """relu(shortcut(x) + conv2(relu(conv1(x)))); with stride 2 the shortcut averages 2 x 2 pixels.
 
+    (N, C, H, W) -> (N, C', H', W').
+
     Where the branches differ in size the smaller one is filled up with zeros: channels at the end, pixels
     below and to the right.
     """

@@ -12,7 +12,8 @@ RECIPE = "python assets/recipes/bake_faces.py"
 def tensors(name: str) -> dict[str, torch.Tensor]:
     """All tensors of `assets/pretrained/<name>` in float32.
 
-    An int8 tensor `w` comes with `w.scale`, one number for each output channel: value = scale * integer.
+    An int8 tensor `w` (C, ...) comes with `w.scale` (C,), one number for each output channel: value =
+    scale * integer.
     """
     stored = load_file(assets.path(f"pretrained/{name}", recipe=RECIPE))
     values = {}

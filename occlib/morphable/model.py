@@ -90,14 +90,17 @@ class MorphableModel(nn.Module):
 
     @property
     def n_identity(self) -> int:
+        """How many identity coefficients alpha Eq. 9 has, 80 in ours."""
         return len(self.identity_basis)
 
     @property
     def n_expression(self) -> int:
+        """How many expression coefficients beta Eq. 9 has, 64 in ours."""
         return len(self.expression_basis)
 
     @property
     def n_texture(self) -> int:
+        """How many texture coefficients beta_te Eq. 9 has, 80 in ours."""
         return len(self.albedo_basis)
 
     def shape(self, identity: torch.Tensor, expression: torch.Tensor) -> torch.Tensor:
@@ -112,7 +115,7 @@ class MorphableModel(nn.Module):
         return self.albedo_mean + self.subdivide(change.reshape(len(texture), -1, 3))
 
     def subdivide(self, coarse: torch.Tensor) -> torch.Tensor:
-        """(N, Vc, 3) on the coarse mesh -> (N, V, 3) on the fine one."""
+        """(N, Vc, 3) on the coarse mesh -> (N, V, 3) on the fine one (Catmull & Clark 1978)."""
         if not self.subdivided:
             return coarse
         count, vertices, _ = coarse.shape

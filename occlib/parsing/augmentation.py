@@ -66,6 +66,7 @@ class Layers:
 
 
 def layers(sample: Sample) -> Layers:
+    """The photo, parse map and face region of a sample, before anything is changed."""
     return Layers(_unit(sample.image), sample.parsing, (sample.parts > 0).astype(np.uint8))
 
 

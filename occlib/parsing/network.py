@@ -18,7 +18,7 @@ VISIBLE = slice(1, 6)
 
 class Up(nn.Module):
     """Twice the size: what is below, enlarged, plus the encoder's map of that size, then a 3x3
-    convolution."""
+    convolution: (N, C, H, W) and (N, C', 2 H, 2 W) -> (N, channels, 2 H, 2 W)."""
 
     def __init__(self, channels_below: int, channels_beside: int, channels: int):
         super().__init__()

@@ -208,7 +208,8 @@ class Fitter:
         return vector
 
     def adam(self, start: torch.Tensor, level: int) -> torch.Tensor:
-        """Adam through the renderer on all of V_x at settings.levels[level], (1, 239) to (1, 239)."""
+        """Adam (Kingma & Ba 2015) through the renderer on all of V_x at settings.levels[level], (1, 239) to
+        (1, 239)."""
         settings = self.settings
         size, steps = settings.levels[level]
         photo = _resize(self.photo, size)

@@ -30,6 +30,7 @@ class VertexBases:
 
     @classmethod
     def of(cls, model: MorphableModel) -> "VertexBases":
+        """Those of a model: what one standard deviation more of each coefficient adds to shape and albedo."""
         n_id, n_exp = model.n_identity, model.n_expression
         unit = torch.eye(n_id + n_exp).to(model.shape_mean)
         mean = model.shape(0 * unit[:1, :n_id], 0 * unit[:1, n_id:])

@@ -30,6 +30,8 @@ def read_features(vgg: str | os.PathLike | None = None) -> nn.Module:
 class LiteFeatures(nn.Module):
     """EfficientNet-Lite0 as it ships, its first three maps: 16, 24 and 40 channels at 1/2, 1/4 and 1/8.
 
+    Images (N, 3, H, W) in [0, 1] -> (N, 16, H/2, W/2), (N, 24, H/4, W/4), (N, 40, H/8, W/8).
+
     Each map is divided by its root mean square over photos of faces: the weights of Eq. 8 are made for
     features of about that size.
     """
@@ -51,7 +53,10 @@ _UNREADABLE = (
 
 
 class VGGFeatures(nn.Module):
-    """VGG-19 (Simonyan & Zisserman 2015), the maps that EdgeConnect compares: relu2_2, 3_4, 4_4, 5_2."""
+    """VGG-19 (Simonyan & Zisserman 2015), the maps that EdgeConnect compares: relu2_2, 3_4, 4_4, 5_2.
+
+    Images (N, 3, H, W), RGB in [0, 1] -> four maps: (N, 128, H/2, W/2), ..., (N, 512, H/16, W/16).
+    """
 
     TAPS = (8, 17, 26, 31)
     """Their numbers among the layers of torchvision's `vgg19().features`."""

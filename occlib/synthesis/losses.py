@@ -34,7 +34,7 @@ def pixel_loss(made: torch.Tensor, true: torch.Tensor, mask: torch.Tensor) -> to
 
 def gram(features: torch.Tensor) -> torch.Tensor:
     """G(x) = phi(x)^T phi(x): (N, Q, H, W) -> (N, Q, Q), how much two feature maps are lit together,
-    anywhere."""
+    anywhere (Gatys et al. 2016)."""
     flat = features.float().flatten(2)
     return flat @ flat.mT
 

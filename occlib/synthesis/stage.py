@@ -86,7 +86,8 @@ class SynthesisStage:
         return self.generator_losses(batch, made, goal)
 
     def complete_batch(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-        """I_1 and C_goal, also kept in the batch without their gradients: the judge moves next."""
+        """I_1 (N, 3, H, W) and C_goal (N, 1, H, W), also kept in the batch without their gradients: the judge
+        moves next."""
         goal = self.goal(self.networks, batch)
         made = self.made(self.networks, batch, goal)
         batch |= {"made": made.detach(), "goal": goal.detach()}
@@ -102,7 +103,7 @@ class SynthesisStage:
         return composed(batch["clean"], made, batch["mask"]) if self.settings.compose else made
 
     def generator_losses(self, batch: Batch, made: torch.Tensor, goal: torch.Tensor) -> Batch:
-        """The generator's terms of Eq. 8, and ours."""
+        """The generator's terms of Eq. 8, and ours, scalars; made: (N, 3, H, W), goal: (N, 1, H, W)."""
         s, judge, true, mask = self.settings, self.networks["judge"], batch["clean"], batch["mask"]
         with frozen(judge):
             judged = judge(torch.cat([made, goal], dim=1))[-1]

@@ -78,6 +78,7 @@ class Examples:
             raise DataError("there is no sample to train on")
 
     def index(self, position: int) -> int:
+        """Which sample stands at a position: every epoch goes through all of them, in an order of its own."""
         epoch, place = divmod(position, len(self.samples))
         return int(_permutation(self.seed, epoch, len(self.samples))[place])
 

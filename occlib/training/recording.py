@@ -13,6 +13,8 @@ logger = logging.getLogger(__name__)
 
 
 class Recorder(Protocol):
+    """What the loop reports to."""
+
     def scalars(self, step: int, steps: int, values: dict[str, float]) -> None:
         """Numbers after `step` of `steps` steps."""
 
@@ -82,6 +84,7 @@ class LiveCurves:
         self.draw()
 
     def draw(self) -> None:
+        """Draw the curves and the last pictures anew, where they were shown first."""
         self.figure.clear()
         panels = self.figure.subplots(1, 2 + bool(self.shown))
         for panel, validation in zip(panels, (False, True), strict=False):

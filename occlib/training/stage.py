@@ -31,7 +31,8 @@ class Stage(Protocol):
         """The player's parameter groups, each with `params` and `factor`, its share of the learning rate."""
 
     def losses(self, player: str, batch: Batch) -> dict[str, torch.Tensor]:
-        """The weighted terms whose sum the player makes smaller, each a mean over the images of the batch."""
+        """The weighted terms, scalars, whose sum the player makes smaller, each a mean over the images of the
+        batch."""
 
     def validate(self, networks: nn.ModuleDict, batches: Iterable[Batch]) -> dict[str, float]:
         """Metrics of the shipped networks' averages on the validation set, called without gradients."""

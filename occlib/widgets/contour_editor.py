@@ -62,7 +62,10 @@ def edited(contours: np.ndarray, hole: np.ndarray, strokes: Iterable[Stroke]) ->
 def completed(
     photo: np.ndarray, hole: np.ndarray, guide: Guide, contours: np.ndarray
 ) -> tuple[Completion, str]:
-    """What N_syn makes of these contours, and a line that says how many there are and how long it took."""
+    """What N_syn makes of these contours, and a line that says how many there are and how long it took.
+
+    photo: (S, S, 3) uint8; hole: (S, S) bool; contours: C_syn (S, S) in [0, 1].
+    """
     start = time.perf_counter()
     done = complete_aligned(photo, hole, guide, draw_contours=lambda *_: contours)
     length = int((contours[hole] > 0.5).sum())

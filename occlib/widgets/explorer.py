@@ -39,6 +39,7 @@ class Explorer:
         self.reset()
 
     def keys(self, part: str) -> list[str]:
+        """The sliders' names for the first coefficients of one of PARTS: identity_1, identity_2, ..."""
         return [f"{part}_{number + 1}" for number in range(self.count)]
 
     def reset(self) -> dict[str, float]:

@@ -56,7 +56,7 @@ class View:
         self.box = ipywidgets.Box([self.plot], layout={"width": f"{width}px"})
 
     def show(self, vertices: np.ndarray, colors: np.ndarray) -> None:
-        """Another shape and other colours of the same triangles."""
+        """Another shape (V, 3) mm and other colours (V, 3) in [0, 1] of the same triangles."""
         self.mesh.vertices, self.mesh.colors = vertices.astype(np.float32), packed(colors)
 
     def turn(self, pitch: float, yaw: float) -> None:

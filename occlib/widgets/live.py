@@ -34,9 +34,11 @@ class Slider(NamedTuple):
     start: float = 0.0
 
     def attributes(self) -> dict:
+        """Its label and the attributes of HTML's input."""
         return {"label": self.label, "type": "range", "min": self.low, "max": self.high, "step": self.step}
 
     def read(self, value: float) -> float:
+        """The browser's value, as a whole number where the step is one."""
         return round(value) if isinstance(self.step, int) else float(value)
 
 
@@ -49,9 +51,11 @@ class Number(NamedTuple):
     start: int = 0
 
     def attributes(self) -> dict:
+        """Its label and the attributes of HTML's input."""
         return {"label": self.label, "type": "number", "min": self.low, "max": self.high}
 
     def read(self, value: float) -> int:
+        """The browser's value as a whole number."""
         return round(value)
 
 
@@ -63,9 +67,11 @@ class Choice(NamedTuple):
     start: str
 
     def attributes(self) -> dict:
+        """Its label and what there is to choose from."""
         return {"label": self.label, "options": list(self.options)}
 
     def read(self, value: str) -> str:
+        """The browser's value, the name chosen."""
         return value
 
 

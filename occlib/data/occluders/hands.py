@@ -140,7 +140,7 @@ class Dress:
 
 
 def skin_color(wearer: Wearer, rng: np.random.Generator) -> np.ndarray:
-    """Mostly the face's own skin, else somebody else's."""
+    """(3,) sRGB: mostly the face's own skin, else somebody else's."""
     if rng.random() < 0.75:
         return np.clip(wearer.head.skin_color * rng.normal(1.0, [0.03, 0.025, 0.025]), 0.05, 0.97)
     share = rng.beta(1.2, 1.0)

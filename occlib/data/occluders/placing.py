@@ -208,6 +208,7 @@ class Globe:
 
     @cached_property
     def taut(self) -> np.ndarray:
+        """(ROWS, COLUMNS) float32 mm: the radius with hollows closed and smoothed, nowhere below the skin."""
         closed = cv2.morphologyEx(_wrapped(self.radius), cv2.MORPH_CLOSE, np.ones((15, 17)))
         smooth = cv2.GaussianBlur(np.maximum(closed, _wrapped(self.radius)), (0, 0), 2.2)[:, 16:-16]
         return np.maximum(smooth, self.radius)

@@ -20,7 +20,7 @@ class Mesh(NamedTuple):
     uv: np.ndarray
 
     def moved(self, axes: np.ndarray, centre: np.ndarray) -> Mesh:
-        """Its own x, y and z axes laid along the rows of `axes`, its origin at `centre`."""
+        """Its own x, y and z axes laid along the rows of `axes` (3, 3), its origin at `centre` (3,) mm."""
         return self._replace(vertices=self.vertices @ axes + centre)
 
 

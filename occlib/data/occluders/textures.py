@@ -21,7 +21,7 @@ def color(rng: np.random.Generator) -> np.ndarray:
 
 
 def hue(angle: float, saturation: float, value: float) -> np.ndarray:
-    """sRGB of hue (in turns), saturation and value, each in [0, 1]."""
+    """(3,) sRGB of hue (in turns), saturation and value, each in [0, 1]."""
     ramp = np.abs((angle * 6 + np.array([0.0, 4.0, 2.0])) % 6 - 3) - 1
     return value * (1 - saturation + saturation * np.clip(ramp, 0, 1))
 
@@ -52,7 +52,7 @@ def mix(share: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def plain(rng: np.random.Generator, base: np.ndarray | None = None, grain: float = 0.06) -> np.ndarray:
-    """One colour with faint stains."""
+    """(SIDE, SIDE, 3) uint8 sRGB: one colour, `base` (3,) if given, with faint stains."""
     base = color(rng) if base is None else base
     return mix(
         np.clip(0.5 + (noise(rng, 4) - 0.5) * 2, 0, 1), base * (1 - grain), np.minimum(base * (1 + grain), 1)
@@ -60,6 +60,7 @@ def plain(rng: np.random.Generator, base: np.ndarray | None = None, grain: float
 
 
 def stripes(rng: np.random.Generator) -> np.ndarray:
+    """(SIDE, SIDE, 3) uint8 sRGB: stripes of two colours, lying or standing."""
     phase = np.arange(SIDE) * rng.integers(3, 14) / SIDE
     share = (np.abs(phase % 1 - 0.5) * 2 > rng.uniform(0.3, 0.7)).astype(np.float32)
     share = np.broadcast_to(cv2.GaussianBlur(share[None], (0, 0), 0.6), (SIDE, SIDE))
@@ -67,6 +68,7 @@ def stripes(rng: np.random.Generator) -> np.ndarray:
 
 
 def plaid(rng: np.random.Generator) -> np.ndarray:
+    """(SIDE, SIDE, 3) uint8 sRGB: bands of two colours that cross."""
     bands = [
         (np.abs((np.arange(SIDE) * rng.integers(2, 6) / SIDE) % 1 - 0.5) * 2 > rng.uniform(0.3, 0.7))
         for _ in "xy"
@@ -75,6 +77,7 @@ def plaid(rng: np.random.Generator) -> np.ndarray:
 
 
 def dots(rng: np.random.Generator) -> np.ndarray:
+    """(SIDE, SIDE, 3) uint8 sRGB: dots of one colour on another, every second row shifted by half a gap."""
     count = rng.integers(4, 14)
     y, x = np.mgrid[:SIDE, :SIDE] * (count / SIDE)
     x = x + 0.5 * (np.floor(y) % 2)
@@ -85,13 +88,14 @@ def dots(rng: np.random.Generator) -> np.ndarray:
 
 
 def print_(rng: np.random.Generator) -> np.ndarray:
-    """Patches of three colours, as flowers or camouflage."""
+    """(SIDE, SIDE, 3) uint8 sRGB: patches of three colours, as flowers or camouflage."""
     field, other = noise(rng, int(rng.integers(3, 7))), noise(rng, int(rng.integers(3, 9)))
     out = mix(field > 0.5, color(rng), color(rng))
     return np.where((other > 0.58)[..., None], np.uint8(255 * np.clip(color(rng), 0, 1)), out)
 
 
 def wood(rng: np.random.Generator) -> np.ndarray:
+    """(SIDE, SIDE, 3) uint8 sRGB: brown with wavy rings and grain."""
     base = np.array([0.62, 0.42, 0.26]) * rng.uniform(0.4, 1.3)
     rings = np.mgrid[:SIDE, :SIDE][1] * rng.integers(3, 8) / SIDE + 1.5 * noise(rng, 2, 2)
     share = 0.5 + 0.3 * np.sin(2 * np.pi * rings) + 0.6 * (noise(rng, 16, 3) - 0.5)
@@ -99,7 +103,7 @@ def wood(rng: np.random.Generator) -> np.ndarray:
 
 
 def blotches(rng: np.random.Generator) -> np.ndarray:
-    """Anything: three noises as channels around a colour."""
+    """(SIDE, SIDE, 3) uint8 sRGB of anything: three noises as channels around a colour."""
     cells = int(rng.integers(2, 12))
     offset = np.stack([noise(rng, cells) for _ in range(3)], axis=-1) - 0.5
     return np.uint8(255 * np.clip(color(rng) + rng.uniform(0.3, 1.2) * offset, 0, 1))
@@ -109,12 +113,12 @@ PATTERNS = (plain, plain, plain, plain, stripes, plaid, dots, print_, blotches)
 
 
 def cloth(rng: np.random.Generator) -> np.ndarray:
-    """A plain or patterned fabric."""
+    """(SIDE, SIDE, 3) uint8 sRGB: a plain or patterned fabric."""
     return PATTERNS[rng.integers(len(PATTERNS))](rng)
 
 
 def anything(rng: np.random.Generator) -> np.ndarray:
-    """A texture of any kind."""
+    """(SIDE, SIDE, 3) uint8 sRGB: a texture of any kind."""
     kinds = (*PATTERNS, wood)
     return kinds[rng.integers(len(kinds))](rng)
 

@@ -57,6 +57,7 @@ class CelebAMaskHQ(PhotoSet):
         super().__init__(number for number in numbers if split is None or self.splits.get(number) == split)
 
     def read(self, photo: int) -> Sample:
+        """The photo of this number, 512 x 512 pixels, with its parse map and the mask of its occluders."""
         image = load_photo(self.images / f"{photo}.jpg")
         parsing = merge(self._drawn(photo))
         info = {"path": f"CelebA-HQ-img/{photo}.jpg"}

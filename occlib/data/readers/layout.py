@@ -34,6 +34,7 @@ class PhotoSet:
         return self.read(self.photos[index])
 
     def read(self, photo) -> Sample:
+        """One of `photos` as a Sample. Raises DataError or ImageError if it cannot be read."""
         raise NotImplementedError
 
     @classmethod
@@ -75,5 +76,6 @@ def split_of(number: str) -> str:
 
 
 def check_split(split: str | None) -> None:
+    """Raises DataError for what is neither one of SPLITS nor None, which stands for all."""
     if split is not None and split not in SPLITS:
         raise DataError(f"there is no split {split!r}: choose one of {', '.join(SPLITS)}, or None for all")
