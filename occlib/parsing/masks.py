@@ -18,9 +18,6 @@ from occlib.parsing.network import ParserNetwork, probabilities
 WEIGHTS = "checkpoints/parser.safetensors"
 SIZE = 256
 """Pixels a side of the aligned square that the network sees."""
-RARER = 1.5
-"""How much smaller the odds of an occluded pixel are in photos than in training, where nearly all faces are
-covered. Chosen on photos: false alarms fall by a fifth, hands gain, the rest stays (cut at one half)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +78,6 @@ def parse_aligned(photo: np.ndarray, *, dilate: int = 0, device: str = "cpu") ->
     parts, region, mask = (
         (x[:1] + x[1:].flip(-1))[0].cpu().numpy() / 2 for x in probabilities(load_parser(device)(both))
     )
-    mask = mask / (mask + RARER * (1 - mask))  # Bayes' rule for the other prior
     if dilate:
         mask = cv2.dilate(mask[0], cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * dilate + 1,) * 2))[None]
     return Parse(parts.argmax(0).astype(np.uint8), parts.max(0), region[0], mask[0])
