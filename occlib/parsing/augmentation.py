@@ -25,9 +25,9 @@ class Augmentation(Photography):
     hair: more hair around the face, which hides its sides and counts as background. paste: a random shape with
     the face's colour, any colour or texture, or a piece of another photo; aimed: it lies on one of the parts of
     the face, each as often as another; paired: on both sides of the face, as most of what is worn; clear: one
-    sees through it, as through a dark glass. shadow: a cast shadow. light: a coloured lamp from one side, and glare. scale: limits of pixels of the
-    crop a pixel of the photo. turn: degrees, shift: share of the crop, as a detector errs. What a camera does to
-    the photo is `Photography`'s.
+    sees through it, as through a dark glass. shadow: a cast shadow. light: a coloured lamp from one side, and
+    glare. scale: limits of pixels of the crop a pixel of the photo. turn: degrees, shift: share of the crop, as
+    a detector errs. What a camera does to the photo is `Photography`'s.
     """
 
     swap: float = 0.5
