@@ -13,8 +13,8 @@ def keep_freed(most: int, block: int) -> None:
     """Keep up to `most` freed bytes for what comes next. Blocks of `block` bytes and more (at most 32 MiB) are not
     among them: they come from the system and go back to it, page by page.
 
-    By default glibc keeps 128 KiB of blocks that it grows with use. A process that makes the same pictures
-    again and again would spend an eighth of its time on getting the same pages anew.
+    By default glibc keeps 128 KiB at the top of its heap, and more once large blocks were freed. A process that
+    makes one picture after another would spend an eighth of its time on getting the same pages anew.
     """
     _glibc("mallopt", M_TRIM_THRESHOLD, most)
     _glibc("mallopt", M_MMAP_THRESHOLD, block)

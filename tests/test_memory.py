@@ -8,7 +8,6 @@ import pytest
 from occlib.memory import give_back, keep_freed
 
 PROGRAM = """
-import sys
 import psutil
 from occlib import memory
 
