@@ -18,6 +18,7 @@ import torch
 from occlib.data.sample import contours_of
 from occlib.faces import track
 from occlib.faces.landmarks import MESH_SIZE, read_mesh
+from occlib.images import to_bytes
 from occlib.morphable import Coefficients, open_model
 from occlib.reconstruction import FACE_REGIONS, FitSettings, fit
 from occlib.rendering import Camera, render
@@ -117,7 +118,7 @@ def fitted_guide(photo: np.ndarray, hole: np.ndarray) -> Guide:
     The face is where that transform puts it, so no detector is needed, which a hole in the middle would defeat.
     FaceMesh looks at the photo as it is and at one whose hole is filled smoothly, and the surer look counts.
     """
-    filled = _bytes(blank_guide(photo.astype(np.float32) / 255, hole).image)
+    filled = to_bytes(blank_guide(photo.astype(np.float32) / 255, hole).image)
     square = np.diag([1, 1, 0])[:2] * (MESH_SIZE / len(photo))
     points, _ = max((read_mesh(look, square) for look in (photo, filled)), key=lambda look: look[1])
     return look_behind(photo, hole, points)[0]
@@ -141,7 +142,7 @@ def look_behind(
         points = torch.from_numpy(np.asarray(points[:, :2], np.float32))
         vector = fit(image, points, open_model("cpu"), mask=mask, settings=settings).coefficients.vector()[0]
         guide = model_guide(pixels, hole, vector.numpy())
-        points = track(_bytes(guide.image), points.numpy())[0][:, :2]
+        points = track(to_bytes(guide.image), points.numpy())[0][:, :2]
     return guide, points
 
 
@@ -194,7 +195,7 @@ def surroundings(photo: np.ndarray, hole: np.ndarray, known: np.ndarray) -> np.n
 
     Each alone is farther from the truth: the one draws streaks, the other loses the edge of hair.
     """
-    return (telea(_bytes(photo), hole) / np.float32(255) + smooth_fill(photo, known)) / 2
+    return (telea(to_bytes(photo), hole) / np.float32(255) + smooth_fill(photo, known)) / 2
 
 
 def telea(photo: np.ndarray, hole: np.ndarray) -> np.ndarray:
@@ -227,8 +228,4 @@ def _guide(photo: np.ndarray, hole: np.ndarray, drawn: np.ndarray, coverage: np.
     around = surroundings(photo, hole, ~hole & (coverage < 0.5))
     inside = around + coverage[..., None] * (drawn - around)
     image = np.where(hole[..., None], np.clip(inside, 0, 1), photo).astype(np.float32)
-    return Guide(image, coverage, contours_of(_bytes(image), side=side))
-
-
-def _bytes(image: np.ndarray) -> np.ndarray:
-    return (255 * np.clip(image, 0, 1) + 0.5).astype(np.uint8)
+    return Guide(image, coverage, contours_of(to_bytes(image), side=side))

@@ -156,3 +156,8 @@ def _too_large(name: str, width: int, height: int) -> str:
 
 def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def to_bytes(image: np.ndarray) -> np.ndarray:
+    """An image of floats in [0, 1] (clipped), of any shape (...), as uint8 of the same shape."""
+    return (255 * np.clip(image, 0, 1) + 0.5).astype(np.uint8)

@@ -18,6 +18,7 @@ from PIL import Image
 
 from occlib.data.sample import PART_COLORS as PART_BYTES
 from occlib.data.sample import PARTS, Sample
+from occlib.images import to_bytes
 from occlib.morphable import MorphableModel
 from occlib.rendering import Camera, render, rotation_matrix, shade
 
@@ -49,7 +50,7 @@ def encoded(pixels: np.ndarray, kind: str) -> bytes:
 
 def _show(axis, image: np.ndarray) -> None:
     """An image (H, W, 3) in [0, 1] on an axis, as bytes: a figure keeps them, and floats take eight times as much."""
-    axis.imshow((255 * np.clip(image, 0, 1) + 0.5).astype(np.uint8))
+    axis.imshow(to_bytes(image))
 
 
 def stages(reconstruction) -> Figure:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from occlib.images import to_bytes
+
 
 @dataclass(frozen=True)
 class Photography:
@@ -54,7 +56,7 @@ def recorded(image: np.ndarray, rng: np.random.Generator, how: Photography) -> n
     if rng.random() < how.noise:
         grains = rng.normal(0, rng.uniform(0.005, 0.05), (size, size, 1 if grey else 3))
         image = image + grains.astype(np.float32)
-    pixels = (255 * np.clip(image, 0, 1) + 0.5).astype(np.uint8)
+    pixels = to_bytes(image)
     if rng.random() < how.jpeg:
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.uniform(30, 95))]
         pixels = cv2.imdecode(cv2.imencode(".jpg", pixels, quality)[1], cv2.IMREAD_COLOR)
