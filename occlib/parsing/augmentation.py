@@ -22,22 +22,29 @@ class Augmentation(Photography):
     """How often each change happens, and how far it goes.
 
     swap: another sample's occluder; tinted: coloured as the face it covers, as hands are. bare: no occluder.
-    hair: more hair around the face, which hides its sides and counts as background. paste: a random shape with
-    the face's colour, any colour or texture, or a piece of another photo; aimed: it lies on one of the parts of
-    the face, each as often as another; paired: on both sides of the face, as most of what is worn; clear: one
-    sees through it, as through a dark glass. shadow: a cast shadow. light: a coloured lamp from one side, and
-    glare. scale: limits of pixels of the crop a pixel of the photo. turn: degrees, shift: share of the crop, as
-    a detector errs. What a camera does to the photo is `Photography`'s.
+    beard: around the mouth; it is skin. hair: more hair around the face, which hides its sides and counts as
+    background. narrow: a photo that ends close to the face, its border drawn out to the square's. paste: a random
+    shape with the face's colour, any colour or texture, or a piece of another photo; aimed: it lies on one of the
+    parts of the face, each as often as another; paired: on both sides of the face, as most of what is worn;
+    clear: one sees through it, as through a dark glass; hollow: its outline alone, as of wires, chains and frames.
+    shadow: a cast shadow. light: a coloured lamp from one side, and glare. scale: limits of pixels of the crop a
+    pixel of the photo. turn: degrees, shift: share of the crop, as a detector errs. What a camera does to the
+    photo is `Photography`'s.
     """
 
+    grey: float = 0.25
+    small: float = 0.35
     swap: float = 0.5
     tinted: float = 0.5
-    bare: float = 0.15
-    hair: float = 0.4
-    paste: float = 0.4
-    aimed: float = 0.5
+    bare: float = 0.2
+    beard: float = 0.15
+    hair: float = 0.3
+    narrow: float = 0.3
+    paste: float = 0.45
+    aimed: float = 0.6
     paired: float = 0.4
     clear: float = 0.4
+    hollow: float = 0.2
     shadow: float = 0.35
     light: float = 0.35
     scale: tuple[float, float] = (0.7, 1.05)
@@ -76,11 +83,16 @@ def augmented(
     """A harder photo of `sample`, size x size; `other` lends its occluder or a piece of its photo."""
     things = layers(sample)
     swapped = other is not None and rng.random() < how.swap
-    if swapped or rng.random() < how.bare:
+    bare = swapped or rng.random() < how.bare
+    if bare:
         things = Layers(_unit(sample.clean), sample.parts, things.region)
     face = _color(things)
+    if rng.random() < how.beard:
+        _grow_beard(things, rng)
     if rng.random() < how.hair:
         _comb(things, rng)
+    if bare and rng.random() < how.narrow:
+        _end_nearby(things, rng)
     if swapped:
         _lend(things, other, face if rng.random() < how.tinted else None, rng)
     if rng.random() < how.paste:
@@ -137,12 +149,13 @@ def _paste(
         middle = 2 * np.nonzero(things.region)[1].mean()
         mirror = np.float32([[-1, 0, middle], [0, 1, 0]])
         shape = np.maximum(shape, cv2.warpAffine(shape, mirror, (size, size)))
+    if rng.random() < how.hollow:
+        shape = _outline(shape, int(rng.integers(3, 2 + size // 25)))
     colors, opacity = _surface(other, face, rng, size), 1.0
     if rng.random() < how.clear:
         colors, opacity = rng.uniform(0, 0.7) * colors, rng.uniform(0.5, 0.95)
     if rng.random() < 0.3:
-        width = int(rng.integers(3, 2 + size // 25))
-        rim = shape > cv2.erode(shape, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width)))
+        rim = _outline(shape, int(rng.integers(3, 2 + size // 25))) > 0
         colors, opacity = np.where(rim[..., None], rng.uniform(0, 1, 3), colors), np.where(rim, 1, opacity)
     if rng.random() < 0.6:
         offset = rng.normal(0, 0.03, 2) * size
@@ -175,6 +188,11 @@ def _aimed(shape: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> n
     goals = np.argwhere(labels == rng.choice(seen))
     down, right = goals[rng.integers(len(goals))] - np.argwhere(shape).mean(0)
     return cv2.warpAffine(shape, np.float32([[1, 0, right], [0, 1, down]]), shape.shape, flags=cv2.INTER_NEAREST)
+
+
+def _outline(shape: np.ndarray, width: int) -> np.ndarray:
+    """(S, S) float32, 0 or 1: what of a shape, 0 or 1, is within about width / 2 pixels of its border."""
+    return shape - cv2.erode(shape, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width)))
 
 
 def _surface(other: Sample | None, face: np.ndarray, rng: np.random.Generator, size: int) -> np.ndarray:
@@ -218,6 +236,42 @@ def _light_up(things: Layers, rng: np.random.Generator) -> None:
         spots = rng.uniform(0.3, 1) * spots * (things.labels == PARTS.index("skin"))
         spots = cv2.GaussianBlur(spots.astype(np.float32), (0, 0), 2)[..., None]
         things.image = things.image + spots * np.clip(1 - things.image, 0, 1)
+
+
+def _grow_beard(things: Layers, rng: np.random.Generator) -> None:
+    """Short hair on the skin below the nose and up along the jaw, sparse or dense, of any length down the chin;
+    labels stay."""
+    skin, nose = things.labels == PARTS.index("skin"), things.labels == PARTS.index("nose")
+    if not skin.any() or not nose.any():
+        return
+    size = len(things.image)
+    y, x = np.mgrid[:size, :size].astype(np.float32)
+    below, middle, width = np.nonzero(nose)[0].max(), np.nonzero(nose)[1].mean(), np.ptp(np.nonzero(skin)[1])
+    # Its upper border rises from under the nose towards the ears.
+    rise = rng.uniform(0, 1.2) * np.abs(x - middle)
+    edge = (y - below + rise) / (0.05 * width) + smooth_noise(rng, size, rng.integers(5, 20))
+    strands = cv2.GaussianBlur(rng.normal(size=(size, size)), (0, 0), rng.uniform(0.6, 1.2))
+    grown = np.clip(edge + 2 * strands, 0, 1) * rng.uniform(0.3, 0.95)
+    alpha = cv2.GaussianBlur(grown * skin, (0, 0), rng.uniform(0.5, 1.0))[..., None]
+    tone = np.array(HAIR[rng.integers(len(HAIR))]) * np.exp(rng.normal(0, 0.3))
+    colors = np.clip(tone * np.exp(rng.uniform(0.2, 0.8) * strands[..., None]), 0, 1)
+    things.image = things.image + (alpha * (colors - things.image)).astype(np.float32)
+
+
+def _end_nearby(things: Layers, rng: np.random.Generator) -> None:
+    """Cut the photo to what is close around the face, and draw out its border to the old size, as it looks where a
+    face fills a photo. What is drawn out is background."""
+    size = len(things.image)
+    if not things.region.any():
+        return
+    rows, columns = np.nonzero(things.region)
+    margin = rng.uniform(0, 0.25, 4) * size
+    top, left = max(int(rows.min() - margin[0]), 0), max(int(columns.min() - margin[1]), 0)
+    bottom, right = min(int(rows.max() + margin[2]), size - 1), min(int(columns.max() + margin[3]), size - 1)
+    sides = top, size - 1 - bottom, left, size - 1 - right
+    inner = slice(top, bottom + 1), slice(left, right + 1)
+    things.image = cv2.copyMakeBorder(things.image[inner], *sides, cv2.BORDER_REPLICATE)
+    things.labels = cv2.copyMakeBorder(things.labels[inner], *sides, cv2.BORDER_CONSTANT, value=0)
 
 
 def _comb(things: Layers, rng: np.random.Generator) -> None:
