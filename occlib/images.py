@@ -159,5 +159,5 @@ def _one_line(error: BaseException) -> str:
 
 
 def to_bytes(image: np.ndarray) -> np.ndarray:
-    """An image of floats in [0, 1] (clipped), of any shape (...), as uint8 of the same shape."""
-    return (255 * np.clip(image, 0, 1) + 0.5).astype(np.uint8)
+    """An image of floats in [0, 1] (clipped), of any shape (...), as uint8 of the same shape; one of bytes as it is."""
+    return image if image.dtype == np.uint8 else (255 * np.clip(image, 0, 1) + 0.5).astype(np.uint8)

@@ -13,6 +13,7 @@ import matplotlib.patches
 import matplotlib.ticker
 import numpy as np
 import torch
+from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -34,10 +35,12 @@ SOFT_LIGHT = torch.tensor([[2.4, 0.25, 0.9, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]])
 
 
 def picture(figure: Figure, alt: str, *, photo: bool = False, dpi: int = 80):
-    """A figure as a notebook shows and stores it: with an alt text, as PNG or, made of photos, as JPEG."""
+    """A figure as a notebook shows and stores it: with an alt text, as PNG or, made of photos, as JPEG. It is empty
+    afterwards: a figure refers to itself, and what it holds would stay in memory for long."""
     from IPython.display import Image as Shown
 
     data = encoded(figure_pixels(figure, dpi=dpi), "jpeg" if photo else "png")
+    figure.clear()
     return Shown(data, format="jpeg" if photo else "png", alt=alt)
 
 
@@ -49,7 +52,8 @@ def encoded(pixels: np.ndarray, kind: str) -> bytes:
 
 
 def _show(axis, image: np.ndarray) -> None:
-    """An image (H, W, 3) in [0, 1] on an axis, as bytes: a figure keeps them, and floats take eight times as much."""
+    """An image (H, W, 3) in [0, 1], or of bytes, on an axis as bytes: a figure keeps it, and floats take eight times
+    as much."""
     axis.imshow(to_bytes(image))
 
 
@@ -74,7 +78,7 @@ def stage_panels(reconstruction) -> dict[str, np.ndarray]:
 
 
 def image_row(panels: dict[str, np.ndarray], *, width: float = 2.2) -> Figure:
-    """Images (H, W, 3) in [0, 1] side by side under their titles; `width` inches each."""
+    """Images (H, W, 3) in [0, 1], or of bytes, side by side under their titles; `width` inches each."""
     figure = Figure(figsize=(width * len(panels), width + 0.3), layout="constrained")
     for axis, (title, image) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items()):
         _show(axis, image)
@@ -170,7 +174,7 @@ def heat_row(panels: dict[str, np.ndarray], maximum: float, label: str, *, width
 def image_table(
     rows: dict[str, Sequence[np.ndarray]], columns: Sequence[str], *, width: float = 1.5
 ) -> Figure:
-    """Images (H, W, 3) in [0, 1] in rows and columns with their names; `width` inches each."""
+    """Images (H, W, 3) in [0, 1], or of bytes, in rows and columns with their names; `width` inches each."""
     first = next(iter(rows.values()))[0]
     height = width * first.shape[0] / first.shape[1]
     figure = Figure(figsize=(width * len(columns) + 0.6, height * len(rows) + 0.3), layout="constrained")
@@ -465,7 +469,9 @@ def figure_pixels(figure: Figure, *, dpi: int = 100) -> np.ndarray:
     figure.set_dpi(dpi)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+    pixels = np.asarray(canvas.buffer_rgba())[..., :3].copy()
+    FigureCanvasBase(figure)  # another canvas takes the place of the one with the drawing, which can go
+    return pixels
 
 
 def contour_panel(contours: np.ndarray, hole: np.ndarray) -> np.ndarray:

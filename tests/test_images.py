@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from occlib.errors import ImageError, MaskError, OutputError
-from occlib.images import MAX_PIXELS, load_mask, load_photo, save_image
+from occlib.images import MAX_PIXELS, load_mask, load_photo, save_image, to_bytes
 
 
 @pytest.fixture
@@ -193,3 +193,8 @@ def test_a_failing_save_leaves_the_old_file(picture, tmp_path):
     assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"old"]
     with pytest.raises(OutputError, match="cannot write"):
         save_image(picture, tmp_path / "a.png" / "b.png")
+
+
+def test_floats_become_bytes_and_bytes_stay(picture):
+    assert to_bytes(np.array([-1, 0, 0.5, 1, 2.0])).tolist() == [0, 0, 128, 255, 255]
+    assert to_bytes(picture) is picture and np.array_equal(to_bytes(picture / 255), picture)

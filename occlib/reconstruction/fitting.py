@@ -17,6 +17,7 @@ from functools import lru_cache
 
 import torch
 
+from occlib.memory import give_back
 from occlib.morphable import Coefficients, MorphableModel
 from occlib.reconstruction.gauss_newton import VertexBases, linearise_photo, sample, visible_vertices
 from occlib.reconstruction.landmark_term import LandmarkTerm
@@ -118,15 +119,17 @@ def fit(
         vector = fitter.gauss_newton(vector, level)
     for level in range(len(settings.levels)):
         vector = fitter.adam(vector, level)
+    give_back()  # of derivatives: a hundred megabytes
     coefficients = Coefficients.from_vector(vector)
     return Fit(coefficients, Camera(coefficients.pose, fitter.size), fitter.weights, fitter.occluded, fitter.history)
 
 
 @lru_cache(maxsize=2)
-def _knowledge(model: MorphableModel) -> tuple[LandmarkTerm, VertexBases]:
-    """What belongs to the model and not to the photo: computed once."""
-    with torch.inference_mode(False), torch.no_grad():
-        return LandmarkTerm.for_model(model), VertexBases.of(model)
+def _knowledge(model: MorphableModel) -> tuple[LandmarkTerm, VertexBases, torch.Tensor]:
+    """What belongs to the model and not to the photo, computed once: last the bases at the landmarks, (144, L, 3)."""
+    with torch.inference_mode(False):
+        term, bases = LandmarkTerm.for_model(model), VertexBases(model)
+        return term, bases, bases.shape_at(term.vertices)
 
 
 class Fitter:
@@ -143,16 +146,14 @@ class Fitter:
         self.weights, self.occluded = self.visible, 1 - self.visible
         self.pixel_sd = 0.1
         self.history: list[FitStep] = []
-        self.term, self.bases = _knowledge(model)
+        self.term, self.bases, self.landmark_basis = _knowledge(model)
         self.detected = points[self.term.points][None, :, :2].to(photo)
         hidden = 1 - sample(self.visible, self.detected)[0, 0]
         self.whitening = self.term.whitening(hidden).to(photo)
         self.in_face = face_vertices(model)
         self.precision = _prior_precision(model, settings).to(photo)
-        # The face model at the landmarks only: (1, L, 3) and (144, L, 3).
         n_shape = sum(self._shape_sizes)
-        mean = model.shape(*photo.new_zeros(1, n_shape).split(self._shape_sizes, 1))
-        self.landmark_mean, self.landmark_basis = (x[:, self.term.vertices] for x in (mean, self.bases.shape))
+        self.landmark_mean = model.shape(*photo.new_zeros(1, n_shape).split(self._shape_sizes, 1))[:, self.term.vertices]
         order = torch.arange(len(self.precision), device=photo.device)
         self.geometry = torch.cat([order[:n_shape], order[-6:]])  # where identity, expression, pose are in V_x
 

@@ -10,7 +10,7 @@ lines: the albedo and the shading change, and the vertex slides over the photo. 
 those are left to the renderer.
 """
 
-from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 
@@ -21,23 +21,34 @@ GRAZING = 0.25
 """Cosine between normal and view below which a vertex is left out: there the photo shows outlines and hair."""
 
 
-@dataclass
 class VertexBases:
-    """Derivatives of Eq. 9 on the fine mesh, once for a model: shape (144, V, 3) mm, texture (80, V, 3)."""
+    """Derivatives of Eq. 9 on the fine mesh, what one standard deviation more of each coefficient adds: shape
+    (144, V, 3) mm, texture (80, V, 3). Each takes tens of megabytes, and is made when it is first asked for."""
 
-    shape: torch.Tensor
-    texture: torch.Tensor
+    def __init__(self, model: MorphableModel):
+        self.model = model
 
-    @classmethod
-    def of(cls, model: MorphableModel) -> "VertexBases":
-        """Those of a model: what one standard deviation more of each coefficient adds to shape and albedo."""
-        n_id, n_exp = model.n_identity, model.n_expression
-        unit = torch.eye(n_id + n_exp).to(model.shape_mean)
-        mean = model.shape(0 * unit[:1, :n_id], 0 * unit[:1, n_id:])
-        # Linear, so this is the derivative. In place: each is tens of megabytes.
-        shape = model.shape(unit[:, :n_id], unit[:, n_id:]).sub_(mean)
-        unit = torch.eye(model.n_texture).to(model.shape_mean)
-        return cls(shape, model.albedo(unit).sub_(model.albedo(0 * unit[:1])))
+    @cached_property
+    def shape(self) -> torch.Tensor:
+        """(144, V, 3) mm for identity and expression."""
+        return self.shape_at(slice(None))
+
+    @torch.inference_mode(False)  # made inside of that mode it would not work outside of it
+    @torch.no_grad()
+    def shape_at(self, vertices: torch.Tensor | slice) -> torch.Tensor:
+        """(144, L, 3) mm: `shape` at some vertices (L,) alone, not kept."""
+        model, sizes = self.model, [self.model.n_identity, self.model.n_expression]
+        unit = torch.eye(sum(sizes)).to(model.shape_mean)
+        mean = model.shape(*(0 * unit[:1]).split(sizes, 1))[:, vertices]
+        return model.shape(*unit.split(sizes, 1))[:, vertices].sub_(mean)  # linear, so this is the derivative
+
+    @cached_property
+    @torch.inference_mode(False)
+    @torch.no_grad()
+    def texture(self) -> torch.Tensor:
+        """(80, V, 3), sRGB."""
+        unit = torch.eye(self.model.n_texture).to(self.model.albedo_mean)
+        return self.model.albedo(unit).sub_(self.model.albedo(0 * unit[:1]))
 
 
 def visible_vertices(rendering: Rendering, normals: torch.Tensor, faces: torch.Tensor) -> torch.Tensor:

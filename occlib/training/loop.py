@@ -97,6 +97,9 @@ def train(run: Run, folder: str | os.PathLike, recorders: Sequence[Recorder] = (
                 checkpoints.save(state, run, folder, done)
         for name in stage.shipped:
             stage.networks[name].load_state_dict(averages[name].state_dict())
+        for optimizer in optimizers.values():  # gradients and moments: three times the weights, and nobody needs them
+            optimizer.zero_grad()
+            optimizer.state.clear()
     give_back()
     return stage
 

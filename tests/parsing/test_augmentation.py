@@ -5,15 +5,18 @@ import numpy as np
 import pytest
 
 from occlib.data.sample import OCCLUDER, Sample
-from occlib.parsing.augmentation import Augmentation, augmented, layers
+from occlib.parsing.augmentation import Augmentation, Layers, _end_nearby, _grow_beard, augmented, layers
 from tests.data.fake import FakeWorld
 
 NOTHING = Augmentation(
     swap=0,
     tinted=0,
     bare=0,
+    beard=0,
     hair=0,
+    narrow=0,
     paste=0,
+    hollow=0,
     shadow=0,
     light=0,
     grey=0,
@@ -96,6 +99,60 @@ def test_hair_hides_the_sides_of_a_face_and_counts_as_background():
         assert (found.region <= region).all() and not changed[before == 4].any()  # the nose stays to be seen
         shares.append(1 - found.region.sum() / region.sum())
     assert 0.02 < np.mean(shares) < 0.35 and max(shares) > 0.15
+
+
+def portrait():
+    """A grey face of skin with a nose in its middle, (128, 128), on white."""
+    y, x = np.mgrid[:128, :128]
+    face = (np.hypot((x - 64) / 30, (y - 64) / 40) < 1).astype(np.uint8)
+    labels = np.where((np.abs(x - 64) < 5) & (np.abs(y - 64) < 9), np.uint8(4), face)
+    photo = np.where(face[..., None] > 0, np.uint8(128), np.uint8(255)).repeat(3, -1)
+    return Sample(photo, photo, 0 * face, labels, labels, shadow=0 * face)
+
+
+def test_a_beard_grows_below_the_nose_and_is_skin():
+    sample = portrait()
+    below, middle = np.arange(128)[:, None] > 72, np.abs(np.arange(128) - 64) < 8
+    grown = []
+    for seed in range(12):
+        found = layers(sample)
+        _grow_beard(found, np.random.default_rng(seed))
+        assert np.array_equal(found.labels, sample.parts)
+        change = np.abs(found.image - sample.image / 255).max(-1)
+        above = (np.arange(128)[:, None] < 60) & middle
+        assert change[above].mean() < 2e-3 and change[found.labels == 0].mean() < 0.005  # but for its soft rim
+        grown.append(change[(found.labels == 1) & below].mean())
+    assert min(grown) > 0 and max(grown) > 0.15
+
+
+def test_a_photo_that_ends_nearby_keeps_the_face_and_repeats_its_border():
+    sample = portrait()
+    sample.clean[:] = np.random.default_rng(0).integers(0, 256, sample.clean.shape)
+    repeated = []
+    for seed in range(8):
+        found = Layers(sample.clean / np.float32(255), sample.parts, (sample.parts > 0).astype(np.uint8))
+        _end_nearby(found, np.random.default_rng(seed))
+        assert np.array_equal(found.labels, sample.parts)
+        kept = (found.image == sample.clean / np.float32(255)).all(-1)
+        assert kept[sample.parts > 0].all()
+        first = np.nonzero(kept.any(1))[0][0]
+        assert (found.image[:first] == found.image[first]).all()
+        repeated.append(first)
+    assert max(repeated) > 10
+
+
+def test_only_what_hides_nothing_ends_nearby():
+    sample = world()[0]
+    covered, bare = (
+        augmented(sample, None, np.random.default_rng(0), only(narrow=1.0, bare=bare), 64).image for bare in (0, 1)
+    )
+    plain, clean = (augmented(sample, None, np.random.default_rng(0), only(bare=bare), 64).image for bare in (0, 1))
+    assert np.array_equal(covered, plain) and not np.array_equal(bare, clean)
+
+
+def test_a_hollow_shape_covers_its_rim_alone():
+    shares = [painted(s, hollow=1.0)[1].sum() / max(painted(s)[1].sum(), 1) for s in range(20)]
+    assert 0.02 < np.mean(shares) < 0.6
 
 
 def test_a_lamp_lights_one_side_more_in_a_colour_of_its_own_and_changes_no_label():

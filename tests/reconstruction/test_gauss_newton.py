@@ -27,7 +27,7 @@ def scene():
     rendering = render(vertices, model.faces, model.albedo(coefficients.texture), coefficients.lighting, camera, SIZE)
     normals = camera.rotate(vertex_normals(vertices, model.faces))
     chosen = visible_vertices(rendering, normals, model.faces)[::40]
-    return model, VertexBases.of(model), photo, vector, chosen
+    return model, VertexBases(model), photo, vector, chosen
 
 
 def linearise(scene, vector):

@@ -73,6 +73,7 @@ def test_it_learns_reports_validates_and_shows_pictures(samples, tmp_path):
     # What is returned holds the averages, which ship.
     assert torch.equal(stage.networks["maker"][0].weight, found["averages.maker.0.weight"])
     assert not torch.equal(found["networks.maker.0.weight"], found["averages.maker.0.weight"])
+    assert all(parameter.grad is None for parameter in stage.networks.parameters())
 
 
 def test_the_callers_random_numbers_are_left_alone(samples, tmp_path):
