@@ -293,8 +293,12 @@ def main(arguments: list[str] | None = None) -> None:
         if arguments[:1] == ["train"]:
             arguments = _with_configuration(arguments)
         code = tyro.extras.subcommand_cli_from_dict(commands, prog="occlib", args=arguments)
+        sys.stdout.flush()
     except OcclibError as error:
         _say_error(_one_line(error))
+        code = 1
+    except BrokenPipeError:  # whoever reads has seen enough, as in `occlib doctor | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # closing it must not fail again
         code = 1
     except KeyboardInterrupt:
         code = 128 + signal.SIGINT

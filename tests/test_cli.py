@@ -1,6 +1,7 @@
 """The command line: exit codes, one line a photo, machine-readable lines. The pipeline is a stand-in here."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -201,6 +202,14 @@ finally:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGTERM is a Unix notion")
+def test_a_reader_that_stops_early_is_no_error():
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run([sys.executable, "-m", "occlib", "doctor"], stdout=writing, stderr=subprocess.PIPE, text=True)
+    os.close(writing)
+    assert done.returncode == 1 and done.stderr == ""
+
+
 def test_sigterm_removes_what_is_half_written(tmp_path):
     program = textwrap.dedent("""
         import sys, time
