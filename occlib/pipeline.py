@@ -35,6 +35,7 @@ from occlib.faces import (
 from occlib.files import whole_folder
 from occlib.guide import Guide, look_behind
 from occlib.images import Photo, load_mask, load_photo, save_image
+from occlib.memory import give_back
 from occlib.meshfiles import bake_texture, write_glb, write_obj, write_ply
 from occlib.morphable import Coefficients, MorphableModel, open_model
 from occlib.morphable.landmarks import NOW_FROM_IBUG
@@ -222,6 +223,7 @@ def reconstruct(
                  progress=progress, features=features)  # fmt: skip
     covered = result.occluded if occluded is None else covered
     sure = torch.ones_like(covered) if parsed is None else cut(_map(parsed.confidence, device))
+    give_back()  # of a fit's derivatives: a hundred megabytes
     return _assemble(
         pixels, face, seen, crop, points, covered, sure, mask is not None, hole, completion, model, result
     )

@@ -17,7 +17,6 @@ from functools import lru_cache
 
 import torch
 
-from occlib.memory import give_back
 from occlib.morphable import Coefficients, MorphableModel
 from occlib.reconstruction.gauss_newton import VertexBases, linearise_photo, sample, visible_vertices
 from occlib.reconstruction.landmark_term import LandmarkTerm
@@ -119,7 +118,6 @@ def fit(
         vector = fitter.gauss_newton(vector, level)
     for level in range(len(settings.levels)):
         vector = fitter.adam(vector, level)
-    give_back()  # of derivatives: a hundred megabytes
     coefficients = Coefficients.from_vector(vector)
     return Fit(coefficients, Camera(coefficients.pose, fitter.size), fitter.weights, fitter.occluded, fitter.history)
 
