@@ -21,13 +21,16 @@ from occlib.data.sample import OCCLUDER, PARTS, Sample
 class Augmentation(Photography):
     """How often each change happens, and how far it goes.
 
-    swap: another sample's occluder; tinted: coloured as the face it covers, as hands are. bare: no occluder.
+    swap: another sample's occluder; tinted: coloured as the face it covers, as hands are; held: with a random shape
+    behind it, as what a hand holds. bare: no occluder.
     beard: around the mouth; it is skin. hair: more hair around the face, which hides its sides and counts as
     background. narrow: a photo that ends close to the face, its border drawn out to the square's. paste: a random
     shape with the face's colour, any colour or texture, or a piece of another photo; aimed: it lies on one of the
     parts of the face, each as often as another; paired: on both sides of the face, as most of what is worn;
     clear: one sees through it, as through a dark glass; hollow: its outline alone, as of wires, chains and frames.
-    shadow: a cast shadow. light: a coloured lamp from one side, and glare. scale: limits of pixels of the crop a
+    draped: the shape is a cloth that hangs from the face over chin and neck.
+    shadow: a cast shadow. light: a coloured lamp from one side, and glare. overhead: the forehead brighter or darker
+    than what is below the brows. scale: limits of pixels of the crop a
     pixel of the photo. turn: degrees, shift: share of the crop, as a detector errs. What a camera does to the
     photo is `Photography`'s.
     """
@@ -36,6 +39,7 @@ class Augmentation(Photography):
     small: float = 0.35
     swap: float = 0.5
     tinted: float = 0.5
+    held: float = 0.3
     bare: float = 0.2
     beard: float = 0.15
     hair: float = 0.3
@@ -45,8 +49,10 @@ class Augmentation(Photography):
     paired: float = 0.4
     clear: float = 0.4
     hollow: float = 0.2
+    draped: float = 0.15
     shadow: float = 0.35
     light: float = 0.35
+    overhead: float = 0.25
     scale: tuple[float, float] = (0.7, 1.05)
     turn: float = 12.0
     shift: float = 0.07
@@ -94,6 +100,8 @@ def augmented(
     if bare and rng.random() < how.narrow:
         _end_nearby(things, rng)
     if swapped:
+        if rng.random() < how.held:
+            _paste(things, other, face, rng, how, goals=other.mask > 127)
         _lend(things, other, face if rng.random() < how.tinted else None, rng)
     if rng.random() < how.paste:
         _paste(things, other, face, rng, how)
@@ -101,6 +109,8 @@ def augmented(
         _cast_shadow(things, rng)
     if rng.random() < how.light:
         _light_up(things, rng)
+    if rng.random() < how.overhead:
+        _light_forehead(things, rng)
     things = _moved(things, rng, how, size)
     things.image = photographed(things.image, rng, how)
     return things
@@ -137,24 +147,35 @@ def _lend(things: Layers, other: Sample, face: np.ndarray | None, rng: np.random
 
 
 def _paste(
-    things: Layers, other: Sample | None, face: np.ndarray, rng: np.random.Generator, how: Augmentation
+    things: Layers,
+    other: Sample | None,
+    face: np.ndarray,
+    rng: np.random.Generator,
+    how: Augmentation,
+    goals: np.ndarray | None = None,
 ) -> None:
     """A random shape with a soft shadow beside it, perhaps with its mirror image, a rim or a sheen, perhaps of
-    glass."""
+    glass. goals (H, W) bool: where its middle lies, otherwise where it falls or where `how` aims it."""
     size = len(things.image)
+    draped = goals is None and things.region.any() and rng.random() < how.draped
     shape = _band(rng, size) if rng.random() < 0.2 else random_shape(rng, size)
-    if rng.random() < how.aimed:
-        shape = _aimed(shape, things.labels, rng)
-    if rng.random() < how.paired and things.region.any():
+    if draped:
+        shape = _drape(things.region, rng)
+    elif goals is not None:
+        shape = _aimed(shape, goals, rng)
+    elif rng.random() < how.aimed:
+        shape = _aimed(shape, _one_part(things.labels, rng), rng)
+    if not draped and rng.random() < how.paired and things.region.any():
         middle = 2 * np.nonzero(things.region)[1].mean()
         mirror = np.float32([[-1, 0, middle], [0, 1, 0]])
         shape = np.maximum(shape, cv2.warpAffine(shape, mirror, (size, size)))
-    if rng.random() < how.hollow:
+    if not draped and rng.random() < how.hollow:
         shape = _outline(shape, int(rng.integers(3, 2 + size // 25)))
     colors, opacity = _surface(other, face, rng, size), 1.0
-    if rng.random() < how.clear:
-        colors, opacity = rng.uniform(0, 0.7) * colors, rng.uniform(0.5, 0.95)
-    if rng.random() < 0.3:
+    clear = not draped and rng.random() < how.clear
+    if clear:
+        colors, opacity = rng.uniform(0, 0.6) * colors, rng.uniform(0.35, 0.95)
+    if rng.random() < (0.5 if clear else 0.3):
         rim = _outline(shape, int(rng.integers(3, 2 + size // 25))) > 0
         colors, opacity = np.where(rim[..., None], rng.uniform(0, 1, 3), colors), np.where(rim, 1, opacity)
     if rng.random() < 0.6:
@@ -180,12 +201,32 @@ def _band(rng: np.random.Generator, size: int) -> np.ndarray:
     return cv2.warpAffine(strip, tilt, (size, size), flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
 
 
-def _aimed(shape: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """`shape` with its middle on a pixel of a part of the face (brows, eyes, nose, lips, skin), drawn at random."""
+def _drape(region: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """(S, S) float32, 0 or 1: what a cloth covers that hangs from somewhere on the face, which the region (S, S) is,
+    over the chin and down the neck, as a scarf or a veil."""
+    size = len(region)
+    rows, columns = np.nonzero(region)
+    (top, bottom), (left, right) = np.percentile(rows, (1, 99)), np.percentile(columns, (1, 99))
+    y = np.linspace(bottom - rng.uniform(0.1, 0.6) * (bottom - top), rng.uniform(bottom, 1.1 * size), 6)
+    half = (right - left) / 2 * np.linspace(rng.uniform(0.9, 1.2), rng.uniform(0.5, 1.7), 6)
+    edges = (left + right) / 2 + half * np.array([[-1], [1]]) + rng.normal(0, 0.02 * size, (2, 6))
+    sag = (left + right) / 2 + rng.normal(0, 0.1) * half[0], y[0] + rng.uniform(-0.08, 0.08) * size
+    outline = [sag, *zip(edges[1], y, strict=True), *zip(edges[0][::-1], y[::-1], strict=True)]
+    shape = cv2.fillPoly(np.zeros((size, size), np.float32), [np.int32(outline)], 1.0)
+    return (cv2.GaussianBlur(shape, (0, 0), size / 50) > 0.5).astype(np.float32)
+
+
+def _one_part(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """(H, W) bool: a part of the face (brows, eyes, nose, lips, skin), drawn at random from those one sees."""
     seen = [part for part in range(1, OCCLUDER) if (labels == part).any()]
-    if not seen or not shape.any():
+    return labels == rng.choice(seen) if seen else np.zeros(labels.shape, bool)
+
+
+def _aimed(shape: np.ndarray, goals: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """`shape` with its middle on a random pixel of `goals` (H, W) bool; as it is where there is none."""
+    goals = np.argwhere(goals)
+    if not len(goals) or not shape.any():
         return shape
-    goals = np.argwhere(labels == rng.choice(seen))
     down, right = goals[rng.integers(len(goals))] - np.argwhere(shape).mean(0)
     return cv2.warpAffine(shape, np.float32([[1, 0, right], [0, 1, down]]), shape.shape, flags=cv2.INTER_NEAREST)
 
@@ -236,6 +277,23 @@ def _light_up(things: Layers, rng: np.random.Generator) -> None:
         spots = rng.uniform(0.3, 1) * spots * (things.labels == PARTS.index("skin"))
         spots = cv2.GaussianBlur(spots.astype(np.float32), (0, 0), 2)[..., None]
         things.image = things.image + spots * np.clip(1 - things.image, 0, 1)
+
+
+def _light_forehead(things: Layers, rng: np.random.Generator) -> None:
+    """More or less light on the skin above the brows, which end it as sharply or softly as their ridge: a forehead in
+    the light is no headband."""
+    skin, brows = things.labels == PARTS.index("skin"), things.labels == PARTS.index("brows")
+    if not brows.any():
+        return
+    size = len(things.image)
+    rows, columns = np.nonzero(brows)
+    y, x = np.mgrid[:size, :size].astype(np.float32)
+    edge = rows.mean() + rng.normal(0, 0.1) * (x - columns.mean())
+    edge = edge + rng.uniform(-0.02, 0.04) * size + 0.01 * size * smooth_noise(rng, size, rng.integers(3, 8))
+    above = 1 / (1 + np.exp(np.clip((y - edge) / (rng.uniform(0.004, 0.04) * size), -30, 30)))
+    above = above * cv2.GaussianBlur(skin.astype(np.float32), (0, 0), rng.uniform(0.5, 3))
+    gain = np.exp(rng.normal(0.25, 0.3)) * np.exp(0.1 * smooth_noise(rng, size, rng.integers(2, 5)))
+    things.image = things.image * (1 + above * (gain - 1))[..., None].astype(np.float32)
 
 
 def _grow_beard(things: Layers, rng: np.random.Generator) -> None:
