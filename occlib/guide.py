@@ -1,6 +1,7 @@
 """A guide for contours and synthesis, beyond the paper: the face model, drawn into the hole.
 
-    photo with a hole --fit to what is visible--> V_x --render--> colours matched --> laid into the hole
+    photo with a hole --fit to what is visible--> V_x --render--> colours matched, what the model lacks taken from the
+    face's other side --> laid into the hole
 
 A large hole leaves a network nothing to hold on to; the fitted face says where eyes and mouth must be. In
 training there is no time to fit: the true coefficients are made wrong as a fit's are (`Errors`).
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -36,6 +38,12 @@ TELEA_RADIUS = 5
 """Pixels around a point that its colour is made from."""
 RIDGE = 0.005
 """How much, as a share of the visible face's pixels, its colours are held to the rendering's own."""
+ALIKE = 0.7
+"""How much of what the model lacks on one side of a face is expected on the other."""
+OPPOSITE_BLUR = 1 / 256
+"""Of that, as a share of the side: two sides of a face fit each other no better."""
+SAME_DEPTH = 6.0
+"""Millimetres within which a point is not behind another."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +64,16 @@ class Guide:
         """(5, S, S) float32 in [0, 1]: colours, coverage, contours."""
         maps = [*self.image.transpose(2, 0, 1), self.coverage, self.contours / 255]
         return torch.from_numpy(np.stack(maps).astype(np.float32))
+
+
+class Drawn(NamedTuple):
+    """The face model in a photo of S pixels a side. colors (S, S, 3) float32. coverage (S, S) float32 in [0, 1]: where
+    it shows a part of the face, with a soft rim. opposite (S, S, 2) float32: which pixel, (x, y), shows the same
+    point on the other side of the face, by cv2.remap's count; NaN where none does."""
+
+    colors: np.ndarray
+    coverage: np.ndarray
+    opposite: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -89,18 +107,19 @@ class Errors:
         return np.concatenate([*found, angles, k, shift]).astype(np.float32)
 
 
-def model_guide(photo: np.ndarray, hole: np.ndarray, vector: np.ndarray, side: float | None = None) -> Guide:
+def model_guide(
+    photo: np.ndarray, hole: np.ndarray, vector: np.ndarray, side: float | None = None, *, alike: float = ALIKE
+) -> Guide:
     """The guide of a photo (S, S, 3) float32 in [0, 1] with a hole (S, S) bool, for V_x (239,) of that photo.
 
     The rendered colours are matched to the visible face's by an affine map; what still differs there is
-    continued smoothly into the hole, so that there is no seam. side: see `contours_of`.
+    `continued` into the hole, so that there is no seam. side: see `contours_of`. alike: see `continued`.
     """
-    image, coverage = face_picture(vector, len(photo))
-    known = ~hole
-    face = coverage > 0.5
-    change = colour_match(image, photo, known & face)
+    image, coverage, opposite = face_picture(vector, len(photo))
+    known = ~hole & (coverage > 0.5)
+    change = colour_match(image, photo, known)
     drawn = image @ change[:3] + change[3]
-    drawn = drawn + smooth_fill(photo - drawn, known & face)
+    drawn = drawn + continued(photo - drawn, known, opposite, alike)
     return replace(_guide(photo, hole, drawn, coverage, side), vector=vector)
 
 
@@ -147,20 +166,41 @@ def look_behind(
 
 
 @torch.no_grad()
-def face_picture(vector: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """The face of V_x (239,), given for a photo of S pixels a side: colours (S, S, 3), coverage (S, S).
-
-    Covered is what shows a part of the face, with a soft rim; scalp, ears and neck wear hair and clothes.
-    """
+def face_picture(vector: np.ndarray, size: int) -> Drawn:
+    """The face of V_x (239,), given for a photo of S pixels a side. Covered is what shows a part of the face: scalp, ears
+    and neck wear hair and clothes."""
     model = open_model("cpu")
     found = Coefficients.from_vector(torch.from_numpy(np.ascontiguousarray(vector, np.float32))[None])
     vertices, albedo = model.shape(found.identity, found.expression), model.albedo(found.texture)
-    drawn = render(vertices, model.faces, albedo, found.lighting, Camera(found.pose, size), size)
+    camera = Camera(found.pose, size)
+    drawn = render(vertices, model.faces, albedo, found.lighting, camera, size)
     triangles = drawn.fragments.pix_to_face[0, ..., 0]
-    vertices = model.faces[triangles.clamp(min=0)]  # (S, S, 3)
-    face = (_face_vertices()[vertices].all(-1) & (triangles >= 0)).numpy().astype(np.float32)
+    corners, seen = model.faces[triangles.clamp(min=0)], triangles >= 0  # (S, S, 3), (S, S)
+    face = (_face_vertices()[corners].all(-1) & seen).numpy().astype(np.float32)
     colors = smooth_fill(drawn.image[0].permute(1, 2, 0).numpy(), face > 0.5)  # under the soft rim too
-    return colors, cv2.GaussianBlur(face, (0, 0), size / 128)
+    # Where the mirrored corners of a pixel's triangle are, and whether something else is seen there.
+    mirrored = camera.project(vertices)[0][model.symmetry[corners]]  # (S, S, 3, 3)
+    x, y, depth = (drawn.fragments.bary_coords[0, ..., 0, :, None] * mirrored).sum(-2).unbind(-1)
+    opposite = torch.stack([x, y], -1).numpy() - np.float32(0.5)
+    there = cv2.remap(drawn.depth[0, 0].numpy(), opposite, None, cv2.INTER_NEAREST, borderValue=np.inf)
+    opposite[~seen.numpy() | ~(np.abs(there - depth.numpy()) < SAME_DEPTH)] = np.nan
+    return Drawn(colors, cv2.GaussianBlur(face, (0, 0), size / 128), opposite)
+
+
+def continued(rest: np.ndarray, known: np.ndarray, opposite: np.ndarray, alike: float = ALIKE) -> np.ndarray:
+    """What the drawn face lacks, `rest` r (S, S, 3) float32 where it is known (S, S) bool, everywhere: faces are nearly
+    symmetric, so the share `alike` of what it lacks on the other side, and a smooth difference.
+
+        r' = alike r(opposite) + smooth(r - alike r(opposite))
+
+    smooth is `smooth_fill` from where r is known; it also stands for r and r(opposite) where they are not known.
+    opposite (S, S, 2): see `Drawn`. alike in [0, 1]: 0 continues what is around the hole, and nothing else.
+    """
+    everywhere = cv2.GaussianBlur(smooth_fill(rest, known), (0, 0), OPPOSITE_BLUR * len(rest))
+    there = np.isfinite(opposite[..., 0])
+    other = cv2.remap(everywhere, np.nan_to_num(opposite), None, cv2.INTER_LINEAR)
+    other = np.float32(alike) * smooth_fill(other, there)
+    return other + smooth_fill(rest - other, known)
 
 
 def colour_match(drawn: np.ndarray, photo: np.ndarray, where: np.ndarray) -> np.ndarray:

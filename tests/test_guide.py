@@ -11,6 +11,7 @@ from occlib.guide import (
     Errors,
     blank_guide,
     colour_match,
+    continued,
     face_picture,
     fitted_guide,
     model_guide,
@@ -31,7 +32,7 @@ def vector():
 @pytest.fixture(scope="module")
 def photo(vector):
     """That face in another light's colours before a background."""
-    image, coverage = face_picture(vector, 96)
+    image, coverage, _ = face_picture(vector, 96)
     y, x = np.mgrid[:96, :96] / np.float32(96)
     background = np.stack([0.2 + 0.5 * x, 0.4 * y + 0.3, 0.6 - 0.3 * x], -1)
     coloured = image @ np.diag([0.8, 0.7, 0.6]).astype(np.float32) + np.float32(0.1)
@@ -65,6 +66,43 @@ def test_what_is_in_the_hole_is_not_looked_at(photo, hole, vector):
     ):
         np.testing.assert_allclose(one.image, two.image, atol=1e-6)
         np.testing.assert_array_equal(one.contours, two.contours)
+
+
+def test_every_point_knows_its_opposite(vector):
+    """The opposite of a point's opposite is the point, where both are seen; the head is turned, so not all are."""
+    _, coverage, opposite = face_picture(vector, 96)
+    there = np.isfinite(opposite[..., 0])
+    assert 0.5 < there[coverage > 0.99].mean() < 0.99
+    again = cv2.remap(np.nan_to_num(opposite, nan=-1e3), np.nan_to_num(opposite), None, cv2.INTER_NEAREST)
+    y, x = np.mgrid[:96, :96]
+    away = np.hypot(again[..., 0] - x, again[..., 1] - y)[there & (again[..., 0] > 0)]
+    assert len(away) > 1000 and np.median(away) < 0.8 and np.percentile(away, 95) < 2
+    assert np.abs(opposite[..., 0] - x)[there].max() > 20
+
+
+def test_what_marks_both_sides_is_found_again_behind_the_hole(photo, vector):
+    """A dark spot on each cheek, which the model doesn't know; one of them is hidden."""
+    _, coverage, opposite = face_picture(vector, 96)
+    y, x = np.mgrid[:96, :96]
+    spot = np.hypot(x - 34, y - 62) < 4
+    mirrored = np.isfinite(opposite[..., 0]) & (
+        np.hypot(opposite[..., 0] - 34, opposite[..., 1] - 62) < 4
+    )
+    assert spot.sum() > 30 and mirrored.sum() > 20 and not (spot & mirrored).any()
+    marked = np.where((spot | mirrored)[..., None], photo - np.float32(0.15), photo)
+    hole = cv2.dilate(mirrored.astype(np.uint8), np.ones((9, 9))) > 0
+    assert not (hole & spot).any()
+    with_it, without = (model_guide(marked, hole, vector, alike=alike).image for alike in (0.7, 0.0))
+    assert psnr(with_it, marked, hole) > psnr(without, marked, hole) + 4
+    darker = (without - with_it)[mirrored].mean()
+    assert 0.5 * 0.15 < darker < 0.9 * 0.15
+
+
+def test_nothing_on_the_other_side_leaves_the_smooth_continuation(hole):
+    rest = np.random.default_rng(0).normal(size=(96, 96, 3)).astype(np.float32)
+    nowhere = np.full((96, 96, 2), np.nan, np.float32)
+    np.testing.assert_allclose(continued(rest, ~hole, nowhere), smooth_fill(rest, ~hole), atol=1e-5)
+    np.testing.assert_allclose(continued(rest, ~hole, nowhere)[~hole], rest[~hole], atol=1e-5)
 
 
 def test_a_grey_photo_gets_a_grey_guide(photo, hole, vector):
@@ -135,5 +173,5 @@ def test_the_face_is_where_its_landmarks_are(vector):
 
     landmarks = model.landmarks(model.shape(face.identity, face.expression))
     x, y = Camera(face.pose, 96).project(landmarks)[0, 30:, :2].numpy().astype(int).T
-    _, coverage = face_picture(vector, 96)
+    coverage = face_picture(vector, 96).coverage
     assert coverage[y, x].min() > 0.5

@@ -27,7 +27,7 @@ from occlib.evaluation.parsing import face_region
 from occlib.evaluation.photos import bench_photos
 from occlib.evaluation.processes import each
 from occlib.faces import detect, landmarks_68
-from occlib.guide import Guide, fitted_guide
+from occlib.guide import Guide, fitted_guide, model_guide
 from occlib.images import Photo, load_photo
 from occlib.networks import LiteEncoder
 from occlib.pipeline import completed_by
@@ -77,6 +77,13 @@ def methods(others: tuple[Path, ...] = ()) -> dict[str, Method]:
     def ours(case: Case) -> np.ndarray:
         return complete_aligned(case.photo, case.hole, case.guide).completed
 
+    def one_side(case: Case) -> np.ndarray:
+        """The face model without what the photo shows on the other side of the face."""
+        guide = case.guide
+        if guide.vector is not None:
+            guide = model_guide(case.photo.astype(np.float32) / 255, case.hole, guide.vector, alike=0)
+        return baselines.model_fill(case.photo, case.hole, guide)
+
     def without_guide(case: Case) -> np.ndarray:
         return complete_aligned(case.photo, case.hole).completed
 
@@ -89,6 +96,7 @@ def methods(others: tuple[Path, ...] = ()) -> dict[str, Method]:
     return {
         "Telea": lambda case: baselines.telea(case.photo, case.hole),
         "Navier-Stokes": lambda case: baselines.navier_stokes(case.photo, case.hole),
+        "face model, one side": one_side,
         "face model": lambda case: baselines.model_fill(case.photo, case.hole, case.guide),
         "ours": ours,
         "ours, guide off": without_guide,
