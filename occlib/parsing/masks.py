@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from occlib import assets
+from occlib.data.sample import OCCLUDER
 from occlib.faces import face_transform, find_face
 from occlib.faces.alignment import crop, uncrop
 from occlib.networks import read_network
@@ -18,6 +19,8 @@ from occlib.parsing.network import ParserNetwork, probabilities
 WEIGHTS = "checkpoints/parser.safetensors"
 SIZE = 256
 """Pixels a side of the aligned square that the network sees."""
+SURE = 0.98
+"""How sure the network has to be somewhere in an occluder, or what it took for one was none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,16 +74,36 @@ def parse(photo: np.ndarray, points: np.ndarray | None = None, *, dilate: int = 
 def parse_aligned(photo: np.ndarray, *, dilate: int = 0, device: str = "cpu") -> Parse:
     """Parse a photo (S, S, 3) uint8 that `face_transform` has cut, S a multiple of 32.
 
-    The mean over the photo and its mirror image, which errs elsewhere.
+    The mean over the photo and its mirror image, which errs elsewhere, and of that `sure_occluders`.
     """
     image = torch.tensor(photo, device=device).permute(2, 0, 1)[None].float() / 255
     both = torch.cat([image, image.flip(-1)]).contiguous(memory_format=torch.channels_last)
     parts, region, mask = (
         (x[:1] + x[1:].flip(-1))[0].cpu().numpy() / 2 for x in probabilities(load_parser(device)(both))
     )
+    labels, mask = sure_occluders(parts, mask[0])
     if dilate:
-        mask = cv2.dilate(mask[0], cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * dilate + 1,) * 2))[None]
-    return Parse(parts.argmax(0).astype(np.uint8), parts.max(0), region[0], mask[0])
+        mask = cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * dilate + 1,) * 2))
+    confidence = np.take_along_axis(parts, labels[None].astype(np.int64), 0)[0]
+    return Parse(labels, confidence, region[0], mask)
+
+
+def sure_occluders(parts: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The labels (S, S) uint8 and the mask (S, S) of probabilities of PARTS (7, S, S) and of the face mask (S, S),
+    without occluders that the network is nowhere sure of.
+
+    Hysteresis, as in Canny's contours: connected pixels that rather are occluded than not count if one of them is
+    an occluder with a probability of SURE at least. The others get their next best label, and no mask. A forehead
+    in an odd light is half an occluder all over; a thing is surely one somewhere.
+    """
+    labels = parts.argmax(0)
+    found = (labels == OCCLUDER) | (mask > 0.5)
+    count, pieces = cv2.connectedComponents(found.astype(np.uint8))
+    sure = np.zeros(count, bool)
+    sure[pieces[parts[OCCLUDER] >= SURE]] = True
+    doubtful = found & ~sure[pieces]
+    others = np.where(doubtful & (np.arange(len(parts)) == OCCLUDER)[:, None, None], 0, parts)
+    return others.argmax(0).astype(np.uint8), np.where(doubtful, np.float32(0), mask)
 
 
 @cache

@@ -72,6 +72,28 @@ def test_a_mirrored_photo_gets_the_mirrored_parse(astronaut):
     np.testing.assert_allclose(one.mask, two.mask[:, ::-1], atol=1e-5)
 
 
+def test_an_occluder_counts_if_the_network_is_sure_of_a_pixel_of_it():
+    """Three squares on skin: sure in one corner, nowhere sure, and sure but for itself alone."""
+    occluder = np.full((40, 60), 0.02, np.float32)
+    occluder[5:15, 5:15], occluder[5:15, 25:35], occluder[5:15, 45:55] = 0.6, 0.9, 0.99
+    occluder[5, 5] = 0.985
+    parts = np.zeros((7, 40, 60), np.float32)
+    parts[1], parts[6] = 1 - occluder, occluder
+    labels, mask = masks.sure_occluders(parts, occluder)
+    found = np.zeros((40, 60), bool)
+    found[5:15, 5:15] = found[5:15, 45:55] = True
+    assert np.array_equal(labels == 6, found) and np.array_equal(labels == 1, ~found)
+    np.testing.assert_array_equal(mask[found], occluder[found])
+    assert not mask[5:15, 25:35].any() and np.all(mask[20:] == np.float32(0.02))
+
+
+def test_without_any_occluder_nothing_changes():
+    parts = np.zeros((7, 8, 8), np.float32)
+    parts[0], parts[1], parts[6] = 0.2, 0.5, 0.3
+    labels, mask = masks.sure_occluders(parts, np.full((8, 8), 0.4, np.float32))
+    assert (labels == 1).all() and (mask == np.float32(0.4)).all()
+
+
 @pytest.mark.parametrize("int8", [False, True])
 def test_weights_come_back(tmp_path, untrained, int8):
     file = tmp_path / "parser.safetensors"
