@@ -150,7 +150,8 @@ def look_behind(
 
     An occluder leads the detector of `points` astray, even on what is visible. So the face is fitted to the
     visible rest and drawn into the hole, and that picture is looked at, `looks` times: each time the face fits
-    better. Landmarks alone are fast, and enough until the last look. mask (S, S) in [0, 1]: what the fit leaves
+    better. Landmarks alone are fast, and enough until the last look. What the other side of the face shows comes into
+    the result alone: a face that does not fit yet has no true opposite. mask (S, S) in [0, 1]: what the fit leaves
     out, by default the hole.
     """
     pixels = photo.astype(np.float32) / 255
@@ -160,9 +161,9 @@ def look_behind(
         settings = ROUGH if look == looks - 1 else LANDMARKS_ONLY
         points = torch.from_numpy(np.asarray(points[:, :2], np.float32))
         vector = fit(image, points, open_model("cpu"), mask=mask, settings=settings).coefficients.vector()[0]
-        guide = model_guide(pixels, hole, vector.numpy())
+        guide = model_guide(pixels, hole, vector.numpy(), alike=0)
         points = track(to_bytes(guide.image), points.numpy())[0][:, :2]
-    return guide, points
+    return model_guide(pixels, hole, vector.numpy()), points
 
 
 @torch.no_grad()
