@@ -23,6 +23,7 @@ from occlib.contours import draw_contours, read_contours
 from occlib.data.holes import MARGIN
 from occlib.errors import MaskError
 from occlib.faces import (
+    Detection,
     DlibFeatures,
     Face,
     align_chip,
@@ -32,6 +33,7 @@ from occlib.faces import (
     transform,
     warp,
 )
+from occlib.faces.alignment import EYE_CORNERS
 from occlib.files import whole_folder
 from occlib.guide import Guide, look_behind
 from occlib.images import Photo, load_mask, load_photo, save_image
@@ -52,6 +54,9 @@ ALIGNED_SIZE = 256
 LARGE = 0.15
 """The share of the face from which on a found mask counts in the fit, and is taken to lead the detector astray.
 A fringe or glasses hide less: landmarks and robust weights cope with them better than without those pixels."""
+
+TURNED = 45.0
+"""Degrees by which a face in the same place is another one, or none."""
 
 Complete = Callable[[np.ndarray, np.ndarray, Guide], Completion]
 """(photo (S, S, 3) uint8, hole (S, S) bool, guide) -> contours and complete face."""
@@ -252,10 +257,17 @@ def find_mask(photo: np.ndarray) -> tuple[Face, Parse]:
         return face, found
     middle, reach = face.points[:, :2].mean(0), np.ptp(face.points[:, :2], axis=0).max()
     again = [one for one in detect(paint_over(photo, found.mask > 0.5))
-             if np.linalg.norm(one.points[:, :2].mean(0) - middle) < 0.5 * reach]  # fmt: skip
-    if not again:  # the paint hid what the detector held on to
+             if np.linalg.norm(one.points[:, :2].mean(0) - middle) < 0.5 * reach and _turned(face, one) < TURNED]  # fmt: skip
+    if not again:  # the paint hid what the detector held on to, or looks like a face itself
         return face, found
     return replace(face, points=again[0].points), parse(photo, again[0].points)
+
+
+def _turned(one: Face | Detection, other: Face | Detection) -> float:
+    """Degrees in [0, 180] between the lines through the outer eye corners of two faces."""
+    right, left = EYE_CORNERS
+    a, b = (np.arctan2(*(face.points[left] - face.points[right])[1::-1]) for face in (one, other))
+    return float(abs((np.degrees(a - b) + 180) % 360 - 180))
 
 
 def _image(pixels: np.ndarray, device: torch.device) -> torch.Tensor:

@@ -1,5 +1,7 @@
 """The mask on the road from a photo to a face: found by the parser, or given."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -86,6 +88,26 @@ def test_a_small_found_mask_is_shown_and_left_to_the_robust_weights(portrait, mo
     result = reconstruct(portrait, settings=QUICK)
     assert 0.5 < result.mask.max() <= 1 and given == [None]
     assert result.hole.any() and (result.complete[result.hole] != result.aligned[result.hole]).any()
+
+
+@pytest.mark.parametrize(("degrees", "believed"), [(20, True), (-20, True), (70, False), (180, False)])
+def test_a_second_look_that_turns_the_face_is_not_believed(behind_hand, monkeypatch, degrees, believed):
+    """What is painted over may look like another face, across the true one."""
+    photo, _ = behind_hand
+    first = find_face(photo)
+    middle = first.points[:, :2].mean(0)
+    turned = first.points.copy()
+    turned[:, :2] = (turned[:, :2] - middle) @ cv2.getRotationMatrix2D((0, 0), degrees, 1)[:, :2].T + middle
+    looks = []
+
+    def second_look(painted):
+        looks.append(painted)
+        return [replace(first.detection, points=turned)]
+
+    monkeypatch.setattr("occlib.pipeline.detect", second_look)
+    face, _ = find_mask(photo)
+    assert len(looks) == 1
+    np.testing.assert_allclose(face.points, turned if believed else first.points, atol=1e-3)
 
 
 def test_without_defence_nothing_is_looked_for(behind_hand, monkeypatch):
