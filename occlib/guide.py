@@ -197,6 +197,8 @@ def continued(rest: np.ndarray, known: np.ndarray, opposite: np.ndarray, alike: 
     smooth is `smooth_fill` from where r is known; it also stands for r and r(opposite) where they are not known.
     opposite (S, S, 2): see `Drawn`. alike in [0, 1]: 0 continues what is around the hole, and nothing else.
     """
+    if alike == 0:
+        return smooth_fill(rest, known)
     everywhere = cv2.GaussianBlur(smooth_fill(rest, known), (0, 0), OPPOSITE_BLUR * len(rest))
     there = np.isfinite(opposite[..., 0])
     other = cv2.remap(everywhere, np.nan_to_num(opposite), None, cv2.INTER_LINEAR)

@@ -96,7 +96,6 @@ def test_what_is_held_lies_behind_the_occluder_that_holds_it():
     sample, other = world()[0], world()[5]
     more = []
     for seed in range(12):
-        # The first numbers drawn decide about the lent occluder alike, so what differs is the shape behind it.
         plain, held = (
             augmented(sample, other, np.random.default_rng(seed), only(swap=1.0, held=held), 64).labels == OCCLUDER
             for held in (0.0, 1.0)
