@@ -13,8 +13,7 @@ from occlib.course import NotYet, check, check_worn, copy, execute, verify
 from occlib.data.occluders import shapes
 from occlib.data.occluders.placing import Globe
 from occlib.errors import NotebookError, OutputError
-from occlib.exercises import without_solution
-from occlib.exercises import attempts, exercises, names, needed
+from occlib.exercises import attempts, exercises, names, needed, without_solution
 
 EXPECTED = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 7.0], [0.5, 6.0, 9.0]])
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from occlib import assets
-from occlib.evaluation import synthesis
 from occlib.data.holes import GREY
+from occlib.evaluation import synthesis
 from occlib.evaluation.synthesis import (
     COLUMNS,
     Case,

@@ -205,7 +205,7 @@ def test_a_draped_cloth_hangs_from_the_face_over_the_chin():
 
 
 def test_paint_is_flat_and_often_of_the_skins_tone_and_casts_no_shadow():
-    sample, close = portrait(), 0
+    sample, close, flat = portrait(), 0, []
     for seed in range(20):
         found = layers(sample)
         _paint(found, np.full(3, 0.5), np.random.default_rng(seed))
@@ -213,10 +213,10 @@ def test_paint_is_flat_and_often_of_the_skins_tone_and_casts_no_shadow():
         assert (covered & (sample.parts > 0)).any()
         inside, beside = cv2.erode(covered, np.ones((9, 9))) > 0, cv2.dilate(covered, np.ones((9, 9))) == 0
         tones, counts = np.unique(found.image[inside].round(3), axis=0, return_counts=True)
-        assert np.sort(counts)[-4:].sum() >= 0.7 * counts.sum()  # the rest are rims of shapes on others
+        flat.append(np.sort(counts)[-4:].sum() / max(counts.sum(), 1))  # the rest are rims of shapes on others
         assert np.abs(found.image[beside] - sample.clean[beside] / np.float32(255)).mean() < 0.001
         close += bool(len(tones)) and np.abs(tones[counts.argmax()] - 0.5).mean() < 0.15
-    assert 4 < close < 20
+    assert 4 < close < 20 and np.median(flat) > 0.9
 
 
 def test_a_lamp_lights_one_side_more_in_a_colour_of_its_own_and_changes_no_label():
