@@ -20,7 +20,8 @@ import torch
 
 from occlib.contours import detect as detect_contours
 from occlib.contours import draw_contours, read_contours
-from occlib.data.holes import MARGIN
+from occlib.data.holes import MARGIN, whole_occluder
+from occlib.data.sample import OCCLUDER
 from occlib.errors import MaskError
 from occlib.faces import (
     Detection,
@@ -80,7 +81,7 @@ class Reconstruction:
     crop: (2, 3), photo pixels -> aligned pixels. points: (468, 2) detected, in aligned pixels. mask: (S, S)
     float in [0, 1], 1 = occluded: the given mask, or the one that the parser found. mask_given: which of the
     two it is. confidence: (S, S) float in [0, 1], how sure the parser is of each pixel; 1 for a given mask.
-    hole: (S, S) bool, what was completed. contours: (S, S) float in [0, 1], C_goal of §3.2. complete: (S, S, 3)
+    hole: (S, S) bool, what was completed: the given mask, or the whole occluder. contours: (S, S) float in [0, 1], C_goal of §3.2. complete: (S, S, 3)
     uint8, `aligned` with I_1 in its hole: a guess that looks right, not the truth about a person.
     coefficients, camera: V_x and Eq. 10 for `complete`.
     vertices: (V, 3) mm, in the model's own coordinates. faces: (F, 3). colors: (V, 3) RGB albedo in [0, 1].
@@ -216,10 +217,11 @@ def reconstruct(
     large = parsed is None or parsed.hidden >= LARGE
     if large:
         _check_face_visible(covered, points, given=parsed is None)
-    hole = _hole(covered, given=parsed is None)
+    hole = _hole(covered, None if parsed is None else cut(_map(parsed.labels == OCCLUDER, device)))
     completion = Completion(detect_contours(seen) / np.float32(255), seen)
     if hole.any():
-        guide, behind = look_behind(seen, hole, points.numpy(), mask=covered[0, 0].cpu().numpy())
+        left_out = np.maximum(covered[0, 0].cpu().numpy(), hole)
+        guide, behind = look_behind(seen, hole, points.numpy(), mask=left_out)
         points = torch.from_numpy(behind) if large else points
         completion = complete(seen, hole, guide) if complete else completion
     features = _aligned_features(points.to(device)) if settings.lambda_features else None
@@ -275,13 +277,14 @@ def _image(pixels: np.ndarray, device: torch.device) -> torch.Tensor:
     return torch.from_numpy(pixels.copy()).to(device).permute(2, 0, 1)[None].float() / 255
 
 
-def _hole(covered: torch.Tensor, *, given: bool) -> np.ndarray:
-    """(S, S) bool, what is to be completed: all that a given mask touches, or what was found and a bit more, since
-    what fills a hole must not start from the occluder's rim."""
-    if given:
+def _hole(covered: torch.Tensor, occluder: torch.Tensor | None) -> np.ndarray:
+    """(S, S) bool, what is to be completed: all that a given mask touches, or the whole occluder that was found and a bit
+    more, since what fills a hole must not start from the occluder's rim."""
+    if occluder is None:
         return covered[0, 0].cpu().numpy() > 0
+    found = whole_occluder(*((x[0, 0] > 0.5).cpu().numpy() for x in (covered, occluder)))
     grown = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * MARGIN + 1, 2 * MARGIN + 1))
-    return cv2.dilate((covered[0, 0] > 0.5).byte().cpu().numpy(), grown) > 0
+    return cv2.dilate(found.astype(np.uint8), grown) > 0
 
 
 def _map(values: np.ndarray, device: torch.device) -> torch.Tensor:

@@ -21,7 +21,7 @@ from skimage.metrics import structural_similarity
 
 from occlib.contours.stage import matches
 from occlib.data import OccludedPhotos, World, aligned
-from occlib.data.holes import greyed, own_hole
+from occlib.data.holes import greyed, own_hole, whole_occluder
 from occlib.data.sample import Sample, SampleSet, contours_of
 from occlib.evaluation.parsing import face_region
 from occlib.evaluation.photos import bench_photos
@@ -43,12 +43,14 @@ COLUMNS = ("PSNR", "SSIM", "L1", "features", "precision", "recall", "found", "la
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """photo, clean (S, S, 3) uint8, hole (S, S) bool, the guide fitted to what is visible, the true contours
-    (S, S) uint8, and the share of the face that is hidden."""
+    """photo, clean (S, S, 3) uint8. hole (S, S) bool: the whole occluder, which is filled; area (S, S) bool: the part of
+    it in the face, which is measured. The guide fitted to what is visible, the true contours (S, S) uint8, and the
+    share of the face that is hidden."""
 
     photo: np.ndarray
     clean: np.ndarray
     hole: np.ndarray
+    area: np.ndarray
     guide: Guide
     contours: np.ndarray
     coverage: float
@@ -58,10 +60,11 @@ class Case:
         """As the pipeline would meet the sample, had its face mask been perfect."""
         if sample.parts is None:
             sample = sample.replace(parts=face_region(sample).astype(np.uint8))
-        hole = own_hole(sample)
+        area = own_hole(sample)
+        hole = whole_occluder(area, own_hole(sample, face_only=False))
         clean = np.where(hole[..., None], sample.clean, sample.image)
         guide = fitted_guide(sample.image, hole)
-        return cls(sample.image, clean, hole, guide, contours_of(clean), sample.coverage)
+        return cls(sample.image, clean, hole, area, guide, contours_of(clean), sample.coverage)
 
 
 Method = Callable[[Case], np.ndarray]
@@ -95,6 +98,7 @@ def methods(others: tuple[Path, ...] = ()) -> dict[str, Method]:
 
     return {
         "Telea": lambda case: baselines.telea(case.photo, case.hole),
+        "Telea, in the face only": lambda case: baselines.telea(case.photo, case.area),
         "Navier-Stokes": lambda case: baselines.navier_stokes(case.photo, case.hole),
         "face model, one side": one_side,
         "face model": lambda case: baselines.model_fill(case.photo, case.hole, case.guide),
@@ -135,7 +139,7 @@ def scores(sample: Sample, chosen: dict[str, Method]) -> Scores | None:
     """The bin of coverage of a sample, and each method's `measure`; None if it is in no bin or has no hole."""
     case = Case.of(sample)
     share = np.searchsorted(COVERAGES, case.coverage, side="right")
-    if not (0 < share < len(COVERAGES) and case.hole.any()):
+    if not (0 < share < len(COVERAGES) and case.area.any()):
         return None
     seen = _landmarks(case.clean)
     rows = {"as it is": lambda case: case.photo, **chosen}
@@ -152,7 +156,7 @@ def table(title: str, measured: Iterable[Scores | None]) -> list[str]:
             bins[bin_name][name].append(row)
     lines = []
     for bin_name, rows in sorted(bins.items()):
-        lines.append(f"{title}, {bin_name}: {len(rows['as it is'])} samples, in the hole")
+        lines.append(f"{title}, {bin_name}: {len(rows['as it is'])} samples, in the face's hole")
         lines.append(" " * 24 + "".join(f"{column:>11}" for column in COLUMNS))
         for name, values in rows.items():
             means = np.nanmean(np.array(values), axis=0)
@@ -161,20 +165,20 @@ def table(title: str, measured: Iterable[Scores | None]) -> list[str]:
 
 
 def measure(case: Case, done: np.ndarray, seen: np.ndarray | None) -> list[float]:
-    """The COLUMNS of a completed photo (S, S, 3) uint8.
+    """The COLUMNS of a completed photo (S, S, 3) uint8, in the case's area.
 
     PSNR in dB and L1 of colours in [0, 1]; SSIM, mean of its map; the distance of features; precision and
     recall of contours, a pixel more or less; whether FaceMesh finds the face, and how far its 51 inner
     landmarks are from those it sees in the clean photo, `seen`, over the distance of the outer eye corners.
     """
-    error = (done.astype(np.float64) - case.clean)[case.hole] / 255
+    error = (done.astype(np.float64) - case.clean)[case.area] / 255
     psnr = -10 * np.log10(max(np.square(error).mean(), 1e-10))
-    ssim = structural_similarity(done, case.clean, channel_axis=2, full=True)[1].mean(-1)[case.hole].mean()
+    ssim = structural_similarity(done, case.clean, channel_axis=2, full=True)[1].mean(-1)[case.area].mean()
     maps = [
         torch.from_numpy((x > 0).astype(np.float32))[None, None] for x in (contours_of(done), case.contours)
     ]
     right, made, near, true = matches(
-        *maps, torch.from_numpy(case.hole.astype(np.float32))[None, None]
+        *maps, torch.from_numpy(case.area.astype(np.float32))[None, None]
     ).tolist()
     precision, recall = (a / b if b else np.nan for a, b in ((right, made), (near, true)))
     found = _landmarks(done)
@@ -182,7 +186,7 @@ def measure(case: Case, done: np.ndarray, seen: np.ndarray | None) -> list[float
     if found is not None and seen is not None:
         apart = np.linalg.norm(seen[36] - seen[45])
         offset = float(np.linalg.norm(found[17:] - seen[17:], axis=1).mean() / apart)
-    distance = feature_distance(done, case.clean, case.hole)
+    distance = feature_distance(done, case.clean, case.area)
     return [psnr, ssim, np.abs(error).mean(), distance, precision, recall, float(found is not None), offset]
 
 

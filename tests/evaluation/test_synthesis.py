@@ -40,7 +40,7 @@ def rows(lines):
     start = next(number for number, line in enumerate(lines) if ", all:" in line) + 2
     found = {}
     for line in lines[start:]:
-        if "samples, in the hole" in line:
+        if "samples, in the face's hole" in line:
             break
         found[line[:24].strip()] = dict(zip(COLUMNS, map(float, line[24:].split()), strict=True))
     return found
@@ -70,12 +70,22 @@ def test_figures_of_the_hole_equal_a_loop():
     done[case.hole] += rng.integers(0, 9, done[case.hole].shape, np.uint8)
     psnr, _, distance, *_ = measure(case, done, None)
     squares, absolutes = [], []
-    for row, column in zip(*np.nonzero(case.hole), strict=True):
+    for row, column in zip(*np.nonzero(case.area), strict=True):
         for a, b in zip(done[row, column].tolist(), case.clean[row, column].tolist(), strict=True):
             squares.append(((a - b) / 255) ** 2)
             absolutes.append(abs(a - b) / 255)
     assert psnr == pytest.approx(10 * np.log10(1 / np.mean(squares)), rel=1e-6)
     assert distance == pytest.approx(np.mean(absolutes), rel=1e-6)
+
+
+def test_the_whole_occluder_is_filled_and_its_part_in_the_face_is_measured():
+    sample = samples()[0]
+    parts = np.where(np.arange(64) < 40, sample.parts, 0)  # the occluder goes on where no face is
+    case = Case.of(sample.replace(parts=parts.astype(np.uint8)))
+    assert (case.hole | ~case.area).all() and case.hole.sum() > case.area.sum() > 0
+    done = case.clean.copy()
+    done[case.hole & ~case.area] = 0
+    assert measure(case, done, None)[0] == 100
 
 
 def test_feature_distance_looks_into_the_hole_only():

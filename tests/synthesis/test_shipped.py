@@ -13,7 +13,7 @@ from occlib.synthesis.completing import WEIGHTS
 
 
 def psnr(done, case):
-    return -10 * np.log10(np.square((done.astype(float) - case.clean)[case.hole] / 255).mean())
+    return -10 * np.log10(np.square((done.astype(float) - case.clean)[case.area] / 255).mean())
 
 
 def samples(kind):
