@@ -42,6 +42,8 @@ ALIKE = 0.7
 """How much of what the model lacks on one side of a face is expected on the other."""
 OPPOSITE_BLUR = 1 / 256
 """Of that, as a share of the side: two sides of a face fit each other no better."""
+SOFTER = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0)
+"""By how many pixels of 256 a rendering may be blurred to be no sharper than its photo."""
 SAME_DEPTH = 6.0
 """Millimetres within which a point is not behind another."""
 
@@ -108,17 +110,25 @@ class Errors:
 
 
 def model_guide(
-    photo: np.ndarray, hole: np.ndarray, vector: np.ndarray, side: float | None = None, *, alike: float = ALIKE
+    photo: np.ndarray,
+    hole: np.ndarray,
+    vector: np.ndarray,
+    side: float | None = None,
+    *,
+    alike: float = ALIKE,
+    soft: bool = True,
 ) -> Guide:
     """The guide of a photo (S, S, 3) float32 in [0, 1] with a hole (S, S) bool, for V_x (239,) of that photo.
 
-    The rendered colours are matched to the visible face's by an affine map; what still differs there is
-    `continued` into the hole, so that there is no seam. side: see `contours_of`. alike: see `continued`.
+    The rendered colours are matched to the visible face's by an affine map, their sharpness to its (`softened`); what
+    still differs there is `continued` into the hole, so that there is no seam. side: see `contours_of`. alike: see
+    `continued`. soft: False keeps the rendering's sharpness.
     """
     image, coverage, opposite = face_picture(vector, len(photo))
     known = ~hole & (coverage > 0.5)
     change = colour_match(image, photo, known)
     drawn = image @ change[:3] + change[3]
+    drawn = softened(drawn, photo, known) if soft else drawn
     drawn = drawn + continued(photo - drawn, known, opposite, alike)
     return replace(_guide(photo, hole, drawn, coverage, side), vector=vector)
 
@@ -151,7 +161,7 @@ def look_behind(
     An occluder leads the detector of `points` astray, even on what is visible. So the face is fitted to the
     visible rest and drawn into the hole, and that picture is looked at, `looks` times: each time the face fits
     better. Landmarks alone are fast, and enough until the last look. What the other side of the face shows comes into
-    the result alone: a face that does not fit yet has no true opposite. mask (S, S) in [0, 1]: what the fit leaves
+    the result alone, since a face that does not fit yet has no true opposite, and so does the photo's sharpness. mask (S, S) in [0, 1]: what the fit leaves
     out, by default the hole.
     """
     pixels = photo.astype(np.float32) / 255
@@ -161,7 +171,7 @@ def look_behind(
         settings = ROUGH if look == looks - 1 else LANDMARKS_ONLY
         points = torch.from_numpy(np.asarray(points[:, :2], np.float32))
         vector = fit(image, points, open_model("cpu"), mask=mask, settings=settings).coefficients.vector()[0]
-        guide = model_guide(pixels, hole, vector.numpy(), alike=0)
+        guide = model_guide(pixels, hole, vector.numpy(), alike=0, soft=False)
         points = track(to_bytes(guide.image), points.numpy())[0][:, :2]
     return model_guide(pixels, hole, vector.numpy()), points
 
@@ -220,6 +230,38 @@ def colour_match(drawn: np.ndarray, photo: np.ndarray, where: np.ndarray) -> np.
     ridge = RIDGE * len(rows) * np.diag([1, 1, 1, 1e-3]) + 1e-3 * np.eye(4)
     change = np.linalg.solve(rows.T @ rows + ridge, rows.T @ (photo[where] - rows @ start))
     return (start + change).astype(np.float32)
+
+
+def softened(drawn: np.ndarray, photo: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """`drawn` blurred as little as makes it no sharper than `photo`, both (S, S, 3) float32, in the area `where` (S, S)
+    bool.
+
+    A rendering has edges of one pixel, a photo seldom: least of all a small one that was enlarged. Sharpness is how much
+    of the finest detail there is for the next coarser,
+
+        sum_where |x - G x|^2 / sum_where |G^2 x - G^4 x|^2
+
+    of grey values x, where G^n blurs by 0.7 n pixels of 256: contrast does not change it. Noise counts as sharp.
+    """
+    unit = len(photo) / 256
+    inner = cv2.erode(where.astype(np.uint8), np.ones(2 * (2 * round(4 * unit) + 1,), np.uint8)) > 0
+    if not inner.any():
+        return drawn
+
+    def blurred(picture, pixels):
+        return cv2.GaussianBlur(picture, (0, 0), pixels * unit)
+
+    def sharpness(picture):
+        grey = picture @ np.array(LUMA, np.float32)
+        fine, coarse = grey - blurred(grey, 0.7), blurred(grey, 1.4) - blurred(grey, 2.8)
+        return np.square(fine[inner]).sum() / max(np.square(coarse[inner]).sum(), 1e-9)
+
+    goal, soft = sharpness(np.where(where[..., None], photo, drawn)), drawn  # what is in the hole is not looked at
+    for pixels in SOFTER:
+        if sharpness(soft) <= 1.01 * goal:
+            break
+        soft = blurred(drawn, pixels)
+    return soft
 
 
 def smooth_fill(values: np.ndarray, known: np.ndarray) -> np.ndarray:

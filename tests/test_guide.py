@@ -8,6 +8,7 @@ import torch
 
 from occlib.evaluation.verification import aligned_orl, block
 from occlib.guide import (
+    SOFTER,
     Errors,
     blank_guide,
     colour_match,
@@ -16,6 +17,7 @@ from occlib.guide import (
     fitted_guide,
     model_guide,
     smooth_fill,
+    softened,
 )
 from occlib.morphable import Coefficients, open_model
 
@@ -103,6 +105,32 @@ def test_nothing_on_the_other_side_leaves_the_smooth_continuation(hole):
     nowhere = np.full((96, 96, 2), np.nan, np.float32)
     np.testing.assert_allclose(continued(rest, ~hole, nowhere), smooth_fill(rest, ~hole), atol=1e-5)
     np.testing.assert_allclose(continued(rest, ~hole, nowhere)[~hole], rest[~hole], atol=1e-5)
+
+
+@pytest.mark.parametrize("blur", [0, 0.8, 1.6])
+def test_a_rendering_gets_as_soft_as_its_photo_whatever_the_contrast(photo, blur):
+    sharp = cv2.resize(photo, (256, 256), interpolation=cv2.INTER_NEAREST)
+    sharp = cv2.GaussianBlur(sharp, (0, 0), 0.5)
+    soft = cv2.GaussianBlur(sharp, (0, 0), blur) if blur else sharp
+    everywhere = np.ones((256, 256), bool)
+    found = softened(sharp, 0.3 + 0.4 * soft, everywhere)
+    widths = [pixels for pixels in SOFTER if np.allclose(found, cv2.GaussianBlur(sharp, (0, 0), pixels), atol=1e-6)]
+    if blur:
+        assert widths and abs(widths[0] - blur) <= 0.4
+    else:
+        assert np.array_equal(found, sharp)
+
+
+def test_a_noisy_photo_or_one_that_is_nowhere_seen_softens_nothing(photo):
+    noisy = photo + np.random.default_rng(0).normal(0, 0.05, photo.shape).astype(np.float32)
+    assert np.array_equal(softened(photo, noisy, np.ones((96, 96), bool)), photo)
+    assert np.array_equal(softened(photo, cv2.blur(photo, (9, 9)), np.zeros((96, 96), bool)), photo)
+
+
+def test_the_guide_of_a_soft_photo_is_nearer_to_it_softened(photo, hole, vector):
+    dim = cv2.GaussianBlur(photo, (0, 0), 1.0)
+    soft, sharp = (psnr(model_guide(dim, hole, vector, alike=0, soft=soft).image, dim, hole) for soft in (True, False))
+    assert soft > sharp + 1
 
 
 def test_a_grey_photo_gets_a_grey_guide(photo, hole, vector):

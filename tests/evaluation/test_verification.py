@@ -5,7 +5,16 @@ import pytest
 import torch
 
 from occlib.evaluation import verification
-from occlib.evaluation.verification import BLOCKS, aligned_orl, block, evaluate_verification, verified
+from occlib.evaluation.verification import (
+    BLOCKS,
+    aligned_orl,
+    block,
+    evaluate_verification,
+    guesses,
+    verified,
+)
+from occlib.guide import fitted_guide
+from occlib.synthesis import complete_aligned
 
 
 def test_rates_equal_a_loop():
@@ -47,21 +56,32 @@ def test_perfect_completion_restores_the_rates():
             photo, _ = aligned_orl(person, shot)
             truth[photo[:8].tobytes()] = photo
 
-    text = evaluate_verification(3, 2, complete=lambda photo, hole: truth[photo[:8].tobytes()])
+    text = evaluate_verification(3, 2, guess=lambda photo, hole: 2 * [truth[photo[:8].tobytes()]])
     lines = text.splitlines()
     assert "6 photos of 3 people" in lines[0] and len(lines) == 3 + len(BLOCKS)
     clean = lines[2].split()[-2:]
-    assert all(line.split()[-2:] == clean for line in lines[3:])
-    assert any(line.split()[-4:-2] != clean for line in lines[3:])  # the blocks did harm
+    assert all(line.split()[-2:] == line.split()[-4:-2] == clean for line in lines[3:])
+    assert any(line.split()[-6:-4] != clean for line in lines[3:])  # the blocks did harm
 
 
-def test_what_ships_completes_by_default(monkeypatch):
-    asked = []
-    monkeypatch.setattr(verification, "fitted_guide", lambda photo, hole: "guide")
-    monkeypatch.setattr(
-        verification,
-        "complete_aligned",
-        lambda *given: asked.append(given) or type("Done", (), {"completed": given[0]}),
-    )
-    photo, hole = np.zeros((8, 8, 3), np.uint8), np.zeros((8, 8), bool)
-    assert verification.completed(photo, hole) is photo and asked[0][2] == "guide"
+def test_the_last_guess_is_the_completion_and_all_of_them_make_the_mean():
+    photo, points = aligned_orl(1, 1)
+    covered = photo.copy()
+    covered[block("mouth", points)] = 128
+    looks = verification._looks((1, 1), lambda photo, hole: [photo, covered, photo[..., ::-1] // 2])
+    one, three = verification.embed([covered, photo], 2 * [points]), looks[1:4]
+    torch.testing.assert_close(three[0], one[0])  # the block itself
+    dark = verification.embed([covered[..., ::-1] // 2], [points])[0]
+    torch.testing.assert_close(three[1], dark)
+    torch.testing.assert_close(three[2], (2 * one[0] + dark) / 3)
+    assert looks.shape == (1 + 3 * len(BLOCKS), 128)
+
+
+def test_guesses_differ_in_the_hole_alone_and_what_ships_is_the_last():
+    photo, points = aligned_orl(1, 1)
+    hole = block("eyes", points)
+    covered = np.where(hole[..., None], np.uint8(128), photo)
+    made = guesses(covered, hole)
+    assert len(made) == 6 and all(np.array_equal(one[~hole], photo[~hole]) for one in made)
+    assert all((one[hole] != other[hole]).any() for k, one in enumerate(made) for other in made[:k])
+    assert np.array_equal(made[-1], complete_aligned(covered, hole, fitted_guide(covered, hole)).completed)
