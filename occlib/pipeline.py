@@ -20,8 +20,7 @@ import torch
 
 from occlib.contours import detect as detect_contours
 from occlib.contours import draw_contours, read_contours
-from occlib.data.holes import MARGIN, whole_occluder
-from occlib.data.sample import OCCLUDER
+from occlib.data.holes import MARGIN
 from occlib.errors import MaskError
 from occlib.faces import (
     Detection,
@@ -217,7 +216,7 @@ def reconstruct(
     large = parsed is None or parsed.hidden >= LARGE
     if large:
         _check_face_visible(covered, points, given=parsed is None)
-    hole = _hole(covered, None if parsed is None else cut(_map(parsed.labels == OCCLUDER, device)))
+    hole = _hole(covered, None if parsed is None else cut(_map(parsed.occluder, device)))
     completion = Completion(detect_contours(seen) / np.float32(255), seen)
     if hole.any():
         left_out = np.maximum(covered[0, 0].cpu().numpy(), hole)
@@ -282,9 +281,8 @@ def _hole(covered: torch.Tensor, occluder: torch.Tensor | None) -> np.ndarray:
     more, since what fills a hole must not start from the occluder's rim."""
     if occluder is None:
         return covered[0, 0].cpu().numpy() > 0
-    found = whole_occluder(*((x[0, 0] > 0.5).cpu().numpy() for x in (covered, occluder)))
     grown = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * MARGIN + 1, 2 * MARGIN + 1))
-    return cv2.dilate(found.astype(np.uint8), grown) > 0
+    return cv2.dilate((occluder[0, 0] > 0.5).byte().cpu().numpy(), grown) > 0
 
 
 def _map(values: np.ndarray, device: torch.device) -> torch.Tensor:

@@ -80,7 +80,7 @@ def test_a_small_found_mask_is_shown_and_left_to_the_robust_weights(portrait, mo
     x, y = face.points[10, :2].astype(int)  # the forehead's top
     small = np.zeros_like(found.mask)
     small[y : y + 20, x - 15 : x + 15] = 1
-    parsed = type(found)(found.labels, found.confidence, found.region, small)
+    parsed = replace(found, mask=small, occluder=small > 0)
     assert 0 < parsed.hidden < LARGE
     given = []
     monkeypatch.setattr("occlib.pipeline.find_mask", lambda photo: (face, parsed))
@@ -118,7 +118,7 @@ def test_without_defence_nothing_is_looked_for(behind_hand, monkeypatch):
 
 def test_a_face_that_is_wholly_covered_is_refused(portrait, monkeypatch):
     face, found = find_mask(portrait)
-    everywhere = type(found)(found.labels, found.confidence, found.region, np.ones_like(found.mask))
+    everywhere = replace(found, mask=np.ones_like(found.mask))
     monkeypatch.setattr("occlib.pipeline.find_mask", lambda photo: (face, everywhere))
     with pytest.raises(MaskError, match="give a mask"):
         reconstruct(portrait, settings=QUICK)
@@ -132,7 +132,7 @@ def test_no_face_no_mask():
 def test_the_mask_counts_as_much_as_the_parser_is_sure_of_it(portrait, monkeypatch):
     """A half-sure mask hides half: `fit` gets it as it is, not cut at one half."""
     face, found = find_mask(portrait)
-    half = type(found)(found.labels, found.confidence, found.region, np.full_like(found.mask, 0.5))
+    half = replace(found, mask=np.full_like(found.mask, 0.5))
     monkeypatch.setattr("occlib.pipeline.find_mask", lambda photo: (face, half))
     result = reconstruct(portrait, settings=QUICK)
     middle = torch.from_numpy(result.mask[96:160, 96:160])

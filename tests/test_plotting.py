@@ -231,7 +231,7 @@ def made_up_parse() -> tuple[np.ndarray, Parse]:
     labels = np.array([[0, 1, OCCLUDER]] * 2, np.uint8)
     sure = np.array([[1.0, 0.5, 0.0]] * 2, np.float32)
     mask = np.array([[0, 0, 0.7]] * 2, np.float32)
-    return np.full((2, 3, 3), 51, np.uint8), Parse(labels, sure, sure, mask)
+    return np.full((2, 3, 3), 51, np.uint8), Parse(labels, sure, sure, mask, mask > 0.5)
 
 
 def test_views_of_a_parse_colour_what_is_no_background():

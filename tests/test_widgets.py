@@ -391,9 +391,9 @@ def test_a_picture_without_a_face_gives_a_sentence(blue_parser):
 def test_skin_colour_is_the_mean_of_what_is_labelled_skin():
     photo = np.array([[[10, 20, 30], [30, 40, 50], [255, 255, 255]]], np.uint8)
     nothing = np.zeros((1, 3), np.float32)
-    found = Parse(np.array([[1, 1, 6]], np.uint8), nothing, nothing, nothing)
+    found = Parse(np.array([[1, 1, 6]], np.uint8), nothing, nothing, nothing, nothing > 0)
     assert skin_color(photo, found) == "#141e28"
-    assert skin_color(photo, Parse(np.zeros((1, 3), np.uint8), nothing, nothing, nothing)) == NO_SKIN
+    assert skin_color(photo, Parse(np.zeros((1, 3), np.uint8), nothing, nothing, nothing, nothing > 0)) == NO_SKIN
 
 
 def test_uploads_stand_upright():

@@ -172,15 +172,6 @@ def own_hole(sample: Sample, margin: int = MARGIN, face_only: bool = True) -> np
     return hole
 
 
-def whole_occluder(in_face: np.ndarray, occluder: np.ndarray) -> np.ndarray:
-    """(S, S) bool: what hides the face, `in_face`, and the pieces of the `occluder` that reach it, both (S, S) bool.
-
-    A hand cut off at the jaw looks odd, and what fills the hole would take it for what is behind the face.
-    """
-    _, pieces = cv2.connectedComponents((in_face | occluder).astype(np.uint8))
-    return (pieces > 0) & np.isin(pieces, pieces[in_face])
-
-
 def block_hole(sample: Sample, rng: np.random.Generator, name: str | None = None) -> np.ndarray:
     """(S, S) bool: an upright block over one of BLOCKS, a random one without a name; the centre's is as wide
     as the outer corners of the eyes are apart."""

@@ -21,7 +21,7 @@ from skimage.metrics import structural_similarity
 
 from occlib.contours.stage import matches
 from occlib.data import OccludedPhotos, World, aligned
-from occlib.data.holes import greyed, own_hole, whole_occluder
+from occlib.data.holes import greyed, own_hole
 from occlib.data.sample import Sample, SampleSet, contours_of
 from occlib.evaluation.parsing import face_region
 from occlib.evaluation.photos import bench_photos
@@ -30,6 +30,7 @@ from occlib.faces import detect, landmarks_68
 from occlib.guide import Guide, fitted_guide, model_guide
 from occlib.images import Photo, load_photo
 from occlib.networks import LiteEncoder
+from occlib.parsing.masks import whole_occluder
 from occlib.pipeline import completed_by
 from occlib.synthesis import baselines, complete_aligned
 

@@ -29,13 +29,15 @@ class Parse:
 
     labels (H, W) uint8: numbers of PARTS. confidence (H, W) float32: the probability of that label. region
     (H, W) float32: how probably the pixel would be face if nothing covered it. mask (H, W) float32 in [0, 1],
-    1 = occluded: the face mask. Outside of the square around the face all is background, with confidence 1.
+    1 = occluded: the face mask. occluder (H, W) bool: the whole of what reaches into the face (`whole_occluder`).
+    Outside of the square around the face all is background, with confidence 1.
     """
 
     labels: np.ndarray
     confidence: np.ndarray
     region: np.ndarray
     mask: np.ndarray
+    occluder: np.ndarray
 
     @property
     def hidden(self) -> float:
@@ -67,6 +69,7 @@ def parse(photo: np.ndarray, points: np.ndarray | None = None, *, dilate: int = 
         confidence=uncrop(found.confidence, matrix, photo.shape, outside=1),
         region=uncrop(found.region, matrix, photo.shape),
         mask=uncrop(found.mask, matrix, photo.shape),
+        occluder=uncrop(found.occluder.astype(np.uint8), matrix, photo.shape, nearest=True) > 0,
     )
 
 
@@ -82,10 +85,12 @@ def parse_aligned(photo: np.ndarray, *, dilate: int = 0, device: str = "cpu") ->
         (x[:1] + x[1:].flip(-1))[0].cpu().numpy() / 2 for x in probabilities(load_parser(device)(both))
     )
     labels, mask = sure_occluders(parts, mask[0])
+    occluder = whole_occluder(mask > 0.5, labels == OCCLUDER)
     if dilate:
-        mask = cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * dilate + 1,) * 2))
+        disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * dilate + 1,) * 2)
+        mask, occluder = cv2.dilate(mask, disc), cv2.dilate(occluder.astype(np.uint8), disc) > 0
     confidence = np.take_along_axis(parts, labels[None].astype(np.int64), 0)[0]
-    return Parse(labels, confidence, region[0], mask)
+    return Parse(labels, confidence, region[0], mask, occluder)
 
 
 def sure_occluders(parts: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -104,6 +109,16 @@ def sure_occluders(parts: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.
     doubtful = found & ~sure[pieces]
     others = np.where(doubtful & (np.arange(len(parts)) == OCCLUDER)[:, None, None], 0, parts)
     return others.argmax(0).astype(np.uint8), np.where(doubtful, np.float32(0), mask)
+
+
+def whole_occluder(in_face: np.ndarray, occluder: np.ndarray) -> np.ndarray:
+    """(S, S) bool: what hides the face, `in_face`, and the pieces of the `occluder` that reach it, both (S, S) bool.
+
+    That is what a completion has to fill: a hand that is cut off at the jaw looks odd, and passes for what is behind the
+    face.
+    """
+    _, pieces = cv2.connectedComponents((in_face | occluder).astype(np.uint8))
+    return (pieces > 0) & np.isin(pieces, pieces[in_face])
 
 
 @cache

@@ -21,7 +21,7 @@ from occlib.data.holes import MARGIN
 from occlib.faces import find_face
 from occlib.guide import Guide, fitted_guide
 from occlib.images import Photo, load_mask, load_photo
-from occlib.parsing import face_mask
+from occlib.parsing import parse
 from occlib.plotting import contour_view, encoded, figure_pixels, image_row
 from occlib.synthesis import Completion, complete_aligned
 from occlib.synthesis.baselines import paint_over
@@ -42,7 +42,7 @@ def face_with_hole(photo: Photo | None = None, mask: Photo | None = None) -> tup
         photo, mask = (assets.path(f"photos/astronaut_hand{end}") for end in (".jpg", "_mask.png"))
     photo = load_photo(photo)
     if mask is None:
-        hole = face_mask(photo, dilate=MARGIN) > 0.5
+        hole = parse(photo, dilate=MARGIN).occluder
     else:
         hole = load_mask(mask, photo.shape)
     points = find_face(paint_over(photo, hole)).points

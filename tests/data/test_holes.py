@@ -19,7 +19,6 @@ from occlib.data.holes import (
     incomplete_face,
     moved,
     own_hole,
-    whole_occluder,
 )
 from occlib.data.sample import Sample
 from occlib.errors import DataError, MissingAssetError
@@ -81,16 +80,6 @@ def test_holes_hide_some_of_the_face_but_not_all():
         hole, _ = draw_hole(sample, world(), np.random.default_rng(index), Incomplete())
         shares.append(hidden_share(sample, hole))
     assert np.mean([0.02 <= share <= 0.6 for share in shares]) > 0.8 and np.std(shares) > 0.05
-
-
-def test_the_whole_occluder_is_what_reaches_into_the_face():
-    in_face, occluder = np.zeros((2, 20, 20), bool)
-    in_face[8:12, 5:9] = True
-    occluder[9:11, 7:18] = True  # a hand that goes on beside the face
-    occluder[15:18, 2:5] = True  # something else
-    found = whole_occluder(in_face, occluder)
-    assert found[in_face].all() and found[9:11, 7:18].all() and not found[15:18].any()
-    assert not whole_occluder(np.zeros_like(in_face), occluder).any()
 
 
 def test_own_holes_surround_the_occluder_and_end_with_the_face():

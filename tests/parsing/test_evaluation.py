@@ -22,7 +22,7 @@ class Known:
     def __call__(self, photo):
         (sample,) = [one for one in self.samples if np.array_equal(one.image, photo)]
         mask = ((sample.parsing == OCCLUDER) & sample.face).astype(np.float32)
-        return Parse(sample.parsing, np.ones_like(mask), sample.face.astype(np.float32), self.spoil(mask))
+        return Parse(sample.parsing, np.ones_like(mask), sample.face.astype(np.float32), self.spoil(mask), mask > 0)
 
 
 def test_counts():
@@ -51,7 +51,7 @@ def test_photos(monkeypatch):
 
     def parse(photo):
         mask = (photo == 20).all(-1).astype(np.float32)  # the colour of FakeWorld's bars
-        return Parse(None, None, None, mask)
+        return Parse(None, None, None, mask, None)
 
     table = "\n".join(photo_table({"a": samples[0].clean, "b": samples[1].clean}, 0, parse))
     assert (

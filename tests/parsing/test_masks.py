@@ -9,7 +9,7 @@ from occlib.errors import MissingAssetError
 from occlib.faces import find_face
 from occlib.images import load_photo
 from occlib.networks import LiteEncoder, load_weights, save_weights
-from occlib.parsing import ParserNetwork, face_mask, masks, parse, parse_aligned
+from occlib.parsing import ParserNetwork, face_mask, masks, parse, parse_aligned, whole_occluder
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +42,7 @@ def test_parse_tells_labels_and_confidence(astronaut):
     assert found.confidence.min() >= 0 and found.confidence.max() <= 1
     assert np.all(found.mask <= found.region + 1e-6)
     assert found.labels[-1, 0] == 0 and found.confidence[-1, 0] == 1
+    assert found.occluder.dtype == bool and not found.occluder[-1, 0]
 
 
 def test_maps_return_to_where_they_were_seen(astronaut, monkeypatch):
@@ -59,11 +60,13 @@ def test_maps_return_to_where_they_were_seen(astronaut, monkeypatch):
     photo = astronaut.copy()
     x, y = points[:, :2].mean(0).astype(int)
     photo[y - 20 : y + 20, x - 5 : x + 30] = (255, 0, 0)
-    found = parse(photo, points).mask > 0.5
-    expected = (photo == (255, 0, 0)).all(-1)
+    found, expected = parse(photo, points).mask > 0.5, (photo == (255, 0, 0)).all(-1)
+    whole = parse(photo, points).occluder
+    assert (found & whole).sum() / (found | whole).sum() > 0.95
     assert (found & expected).sum() / (found | expected).sum() > 0.9
     wider = parse(photo, points, dilate=4).mask > 0.5
     assert wider[expected].all() and wider.sum() > 1.2 * found.sum()
+    assert parse(photo, points, dilate=4).occluder.sum() > 1.2 * whole.sum()
 
 
 def test_a_mirrored_photo_gets_the_mirrored_parse(astronaut):
@@ -124,3 +127,13 @@ def test_the_encoder_knows_imagenet():
     assert [tap.shape[-1] for tap in taps] == [144, 72, 36, 18, 9]
     means = taps[-1].mean((2, 3))
     assert torch.cosine_similarity(means[0], means[1], dim=0) < 0.5
+
+
+def test_the_whole_occluder_is_what_reaches_into_the_face():
+    in_face, occluder = np.zeros((2, 20, 20), bool)
+    in_face[8:12, 5:9] = True
+    occluder[9:11, 7:18] = True  # a hand that goes on beside the face
+    occluder[15:18, 2:5] = True  # something else
+    found = whole_occluder(in_face, occluder)
+    assert found[in_face].all() and found[9:11, 7:18].all() and not found[15:18].any()
+    assert not whole_occluder(np.zeros_like(in_face), occluder).any()
