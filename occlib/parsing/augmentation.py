@@ -28,8 +28,7 @@ class Augmentation(Photography):
     shape with the face's colour, any colour or texture, or a piece of another photo; aimed: it lies on one of the
     parts of the face, each as often as another; paired: on both sides of the face, as most of what is worn;
     clear: one sees through it, as through a dark glass; hollow: its outline alone, as of wires, chains and frames.
-    draped: the shape is a cloth that hangs from the face over chin and neck. painted: a few shapes, each of one flat
-    tone, often close to the face's, without shadow, as if painted on the photo.
+    draped: the shape is a cloth that hangs from the face over chin and neck.
     shadow: a cast shadow. light: a coloured lamp from one side, and glare. overhead: the forehead brighter or darker
     than what is below the brows. scale: limits of pixels of the crop a
     pixel of the photo. turn: degrees, shift: share of the crop, as a detector errs. What a camera does to the
@@ -51,7 +50,6 @@ class Augmentation(Photography):
     clear: float = 0.4
     hollow: float = 0.2
     draped: float = 0.15
-    painted: float = 0.15
     shadow: float = 0.35
     light: float = 0.35
     overhead: float = 0.25
@@ -107,8 +105,6 @@ def augmented(
         _lend(things, other, face if rng.random() < how.tinted else None, rng)
     if rng.random() < how.paste:
         _paste(things, other, face, rng, how)
-    if rng.random() < how.painted:
-        _paint(things, face, rng)
     if rng.random() < how.shadow:
         _cast_shadow(things, rng)
     if rng.random() < how.light:
@@ -189,15 +185,6 @@ def _paste(
         things.darken(rng.uniform(0.2, 0.7) * moved)
     alpha = cv2.GaussianBlur(shape, (0, 0), rng.uniform(0.4, 1.2))
     things.cover(alpha, colors.astype(np.float32), np.float32(opacity))
-
-
-def _paint(things: Layers, face: np.ndarray, rng: np.random.Generator) -> None:
-    """One to four shapes over the face, each of one tone, half of them in about that of the `face` (3,)."""
-    for _ in range(rng.integers(1, 5)):
-        shape = _aimed(random_shape(rng, len(things.image)), things.region > 0, rng)
-        tone = face * np.exp(rng.normal(0, 0.3) + rng.normal(0, 0.05, 3)) if rng.random() < 0.5 else color(rng)
-        colors = np.broadcast_to(np.clip(tone, 0, 1).astype(np.float32), things.image.shape)
-        things.cover(cv2.GaussianBlur(shape, (0, 0), rng.uniform(0.4, 1.0)), colors)
 
 
 def _band(rng: np.random.Generator, size: int) -> np.ndarray:

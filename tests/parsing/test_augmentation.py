@@ -11,7 +11,6 @@ from occlib.parsing.augmentation import (
     _end_nearby,
     _grow_beard,
     _light_forehead,
-    _paint,
     augmented,
     layers,
 )
@@ -28,7 +27,6 @@ NOTHING = Augmentation(
     paste=0,
     hollow=0,
     draped=0,
-    painted=0,
     shadow=0,
     light=0,
     overhead=0,
@@ -202,21 +200,6 @@ def test_a_draped_cloth_hangs_from_the_face_over_the_chin():
         reach = rows[covered.any(1)]
         assert 30 < reach.min() < 112 and reach.max() > 108
         assert covered[106, 56:72].mean() > 0.5 and not covered[:30].any()
-
-
-def test_paint_is_flat_and_often_of_the_skins_tone_and_casts_no_shadow():
-    sample, close, flat = portrait(), 0, []
-    for seed in range(20):
-        found = layers(sample)
-        _paint(found, np.full(3, 0.5), np.random.default_rng(seed))
-        covered = (found.labels == OCCLUDER).astype(np.uint8)
-        assert (covered & (sample.parts > 0)).any()
-        inside, beside = cv2.erode(covered, np.ones((9, 9))) > 0, cv2.dilate(covered, np.ones((9, 9))) == 0
-        tones, counts = np.unique(found.image[inside].round(3), axis=0, return_counts=True)
-        flat.append(np.sort(counts)[-4:].sum() / max(counts.sum(), 1))  # the rest are rims of shapes on others
-        assert np.abs(found.image[beside] - sample.clean[beside] / np.float32(255)).mean() < 0.001
-        close += bool(len(tones)) and np.abs(tones[counts.argmax()] - 0.5).mean() < 0.15
-    assert 4 < close < 20 and np.median(flat) > 0.8
 
 
 def test_a_lamp_lights_one_side_more_in_a_colour_of_its_own_and_changes_no_label():
