@@ -161,8 +161,8 @@ def look_behind(
     An occluder leads the detector of `points` astray, even on what is visible. So the face is fitted to the
     visible rest and drawn into the hole, and that picture is looked at, `looks` times: each time the face fits
     better. Landmarks alone are fast, and enough until the last look. What the other side of the face shows comes into
-    the result alone, since a face that does not fit yet has no true opposite, and so does the photo's sharpness. mask (S, S) in [0, 1]: what the fit leaves
-    out, by default the hole.
+    the result alone, since a face that does not fit yet has no true opposite, and so does the photo's sharpness. mask
+    (S, S) in [0, 1]: what the fit leaves out, by default the hole.
     """
     pixels = photo.astype(np.float32) / 255
     image = torch.from_numpy(pixels).permute(2, 0, 1)[None]

@@ -80,8 +80,9 @@ class Reconstruction:
     crop: (2, 3), photo pixels -> aligned pixels. points: (468, 2) detected, in aligned pixels. mask: (S, S)
     float in [0, 1], 1 = occluded: the given mask, or the one that the parser found. mask_given: which of the
     two it is. confidence: (S, S) float in [0, 1], how sure the parser is of each pixel; 1 for a given mask.
-    hole: (S, S) bool, what was completed: the given mask, or the whole occluder. contours: (S, S) float in [0, 1], C_goal of §3.2. complete: (S, S, 3)
-    uint8, `aligned` with I_1 in its hole: a guess that looks right, not the truth about a person.
+    hole: (S, S) bool, what was completed: the given mask, or the whole occluder. contours: (S, S) float in [0, 1],
+    C_goal of §3.2. complete: (S, S, 3) uint8, `aligned` with I_1 in its hole: a guess that looks right, not the
+    truth about a person.
     coefficients, camera: V_x and Eq. 10 for `complete`.
     vertices: (V, 3) mm, in the model's own coordinates. faces: (F, 3). colors: (V, 3) RGB albedo in [0, 1].
     landmarks: (68, 3) mm. faces_in_photo: how many faces were found; the largest was taken. fit: weights
