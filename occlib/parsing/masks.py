@@ -29,8 +29,8 @@ class Parse:
 
     labels (H, W) uint8: numbers of PARTS. confidence (H, W) float32: the probability of that label. region
     (H, W) float32: how probably the pixel would be face if nothing covered it. mask (H, W) float32 in [0, 1],
-    1 = occluded: the face mask. occluder (H, W) bool: the whole of what reaches into the face (`whole_occluder`).
-    Outside of the square around the face all is background, with confidence 1.
+    1 = occluded: the face mask. occluder (H, W) bool: the whole of what reaches into the face (`whole_occluder`), as
+    far as the square around it shows it. Outside of that square all is background, with confidence 1.
     """
 
     labels: np.ndarray
