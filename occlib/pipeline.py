@@ -14,13 +14,12 @@ from functools import partial
 from os import PathLike
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 
 from occlib.contours import detect as detect_contours
 from occlib.contours import draw_contours, read_contours
-from occlib.data.holes import MARGIN
+from occlib.data.holes import MARGIN, grown
 from occlib.errors import MaskError
 from occlib.faces import (
     Detection,
@@ -282,8 +281,7 @@ def _hole(covered: torch.Tensor, occluder: torch.Tensor | None) -> np.ndarray:
     more, since what fills a hole must not start from the occluder's rim."""
     if occluder is None:
         return covered[0, 0].cpu().numpy() > 0
-    grown = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * MARGIN + 1, 2 * MARGIN + 1))
-    return cv2.dilate((occluder[0, 0] > 0.5).byte().cpu().numpy(), grown) > 0
+    return grown((occluder[0, 0] > 0.5).cpu().numpy(), MARGIN)
 
 
 def _map(values: np.ndarray, device: torch.device) -> torch.Tensor:

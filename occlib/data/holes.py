@@ -166,9 +166,9 @@ def own_hole(sample: Sample, margin: int = MARGIN, face_only: bool = True) -> np
     """(S, S) bool: the occluder and `margin` pixels of 256 around it; in the face and its rim only, as the
     face mask of section 3.1, or everywhere."""
     size = len(sample.mask)
-    hole = _grown(sample.mask > 0, margin * size / 256)
+    hole = grown(sample.mask > 0, margin * size / 256)
     if face_only and sample.face is not None:
-        hole &= _grown(sample.face, RIM * size / 256)
+        hole &= grown(sample.face, RIM * size / 256)
     return hole
 
 
@@ -216,14 +216,14 @@ def _moved_hole(other: Sample, rng: np.random.Generator) -> np.ndarray:
     """Another sample's occluder, somewhere else."""
     size = len(known(other).mask)
     matrix = random_similarity(rng, size, turn=20, shift=0.1, scale=(0.8, 1.25), mirror=rng.random() < 0.5)
-    return _grown(cv2.warpAffine(other.mask, matrix, (size, size)) > 0, int(rng.integers(1, 2 * MARGIN)))
+    return grown(cv2.warpAffine(other.mask, matrix, (size, size)) > 0, int(rng.integers(1, 2 * MARGIN)))
 
 
 def _shapes(rng: np.random.Generator, size: int) -> np.ndarray:
     return np.any([random_shape(rng, size) > 0 for _ in range(rng.integers(1, 4))], axis=0)
 
 
-def _grown(area: np.ndarray, radius: float) -> np.ndarray:
+def grown(area: np.ndarray, radius: float) -> np.ndarray:
     """(S, S) bool: the area and what is within `radius` pixels of it."""
     side = 2 * round(radius) + 1
     return cv2.dilate(area.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))) > 0
