@@ -5,7 +5,8 @@ contours or synthesis has seen. The share of true pairs that are accepted when o
 (TAR at 1 % FAR), with the block, with the face completed behind it, and by the mean of G over several guesses.
 
 Any one guess of a hidden eye or mouth is wrong, and G takes it for evidence. Where guesses differ their mean says
-little, and what they share is what is visible: nearly the expectation of G over what may be there.
+little, and what they share is what is visible: nearly the expectation of G over what may be there. Three kinds of
+guesses know no face, and two do.
 """
 
 from __future__ import annotations
@@ -23,9 +24,8 @@ from occlib.evaluation.processes import each
 from occlib.faces import DlibFeatures, align_chip, face_transform, find_face, transform
 from occlib.faces.alignment import CHIP_SIZE, chip_transform, crop
 from occlib.faces.features import similarity
-from occlib.guide import fitted_guide, model_guide, smooth_fill
+from occlib.guide import Errors, fitted_guide, model_guide, smooth_fill
 from occlib.images import to_bytes
-from occlib.morphable import Coefficients
 from occlib.synthesis import baselines, complete_aligned
 
 SIZE = 256
@@ -39,30 +39,33 @@ BLOCKS = {
 }
 """Name -> left, top, right, bottom in pixels of dlib's chip, 150 a side."""
 FALSE_ACCEPTS = 0.01
-Guess = Callable[[np.ndarray, np.ndarray], list[np.ndarray]]
-"""(photo (S, S, 3) uint8, hole (S, S) bool) -> the photo with its hole filled in different ways, the best one last."""
+FACES = 4
+"""How many faces are drawn around the fitted one."""
+Guess = Callable[[np.ndarray, np.ndarray, np.random.Generator], list[list[np.ndarray]]]
+"""(photo (S, S, 3) uint8, hole (S, S) bool, generator) -> kinds of guesses, each a list of the photo with its hole
+filled; the first kind is the photo as it is, the last one the best guess."""
 
 
-def guesses(photo: np.ndarray, hole: np.ndarray) -> list[np.ndarray]:
-    """The aligned photo (S, S, 3) uint8 with its hole (S, S) bool as given, filled by Telea's method, smoothly, by the
-    average and by the fitted face, and by the networks that ship."""
+def guesses(photo: np.ndarray, hole: np.ndarray, rng: np.random.Generator) -> list[list[np.ndarray]]:
+    """The aligned photo (S, S, 3) uint8 with its hole (S, S) bool as given; filled by Telea's method; smoothly; by FACES
+    faces, as far from the fitted one as a fit errs (`Errors`); and by the networks that ship."""
     pixels, guide = photo.astype(np.float32) / 255, fitted_guide(photo, hole)
-    average = guide.vector.copy()
-    average[: sum(Coefficients.SIZES[:3])] = 0  # identity, expression, texture
     smooth = np.where(hole[..., None], smooth_fill(pixels, ~hole), pixels)
+    vectors = (Errors().applied(guide.vector, SIZE, rng) for _ in range(FACES))
     return [
-        photo,
-        baselines.telea(photo, hole),
-        *map(to_bytes, (smooth, model_guide(pixels, hole, average).image, guide.image)),
-        complete_aligned(photo, hole, guide).completed,
+        [photo],
+        [baselines.telea(photo, hole)],
+        [to_bytes(smooth)],
+        [to_bytes(model_guide(pixels, hole, vector).image) for vector in vectors],
+        [complete_aligned(photo, hole, guide).completed],
     ]
 
 
 def evaluate_verification(
     people: int = ORL_PEOPLE, shots: int = SHOTS, guess: Guess = guesses, *, workers: int = 0
 ) -> str:
-    """The table: AUC and TAR at 1 % FAR by block, with it, completed, and by the mean of G over all guesses; shows a
-    progress bar.
+    """The table: AUC and TAR at 1 % FAR by block, with it, completed, and by the mean of G over kinds of guesses, of
+    each of which it is a mean; shows a progress bar.
 
     Faces are aligned by the landmarks of the photo without its block, so that what differs is the face. workers:
     processes that share the photos; each needs about 1.5 GB.
@@ -85,13 +88,12 @@ def evaluate_verification(
 def _looks(shot: tuple[int, int], guess: Guess) -> torch.Tensor:
     """G of one photo as it is, and for each of BLOCKS with it, completed, and in the mean: (1 + 3 B, 128)."""
     photo, points = aligned_orl(*shot)
-    looks = [embed([photo], [points])]
+    looks, rng = [embed([photo], [points])], np.random.default_rng(shot)
     for name in BLOCKS:
         hole = block(name, points)
-        covered = greyed(photo, hole)
-        made = guess(covered, hole)
-        own, *found = embed([covered, *made], [points] * (1 + len(made)))
-        looks.append(torch.stack([own, found[-1], torch.stack(found).mean(0)]))
+        kinds = guess(greyed(photo, hole), hole, rng)
+        found = torch.stack([embed(kind, [points] * len(kind)).mean(0) for kind in kinds])
+        looks.append(torch.stack([found[0], found[-1], found.mean(0)]))
     return torch.cat(looks)
 
 
