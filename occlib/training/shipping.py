@@ -215,8 +215,12 @@ def stored_options(weights: str | os.PathLike) -> list[str]:
 def _options(run: dict) -> list[str]:
     options = []
     for key, value in checkpoints.flat(run).items():
+        parts = key.replace("_", "-").split(".")
+        if value is False:  # a switch is named, --a.no-b, and takes no value
+            parts[-1] = f"no-{parts[-1]}"
         if value is not None:
-            options += [f"--{key.replace('_', '-')}", *map(str, value if isinstance(value, list) else [value])]
+            values = [] if isinstance(value, bool) else value if isinstance(value, list) else [value]
+            options += [f"--{'.'.join(parts)}", *map(str, values)]
     return options
 
 
