@@ -57,14 +57,32 @@ def test_perfect_completion_restores_the_rates():
             photo, _ = aligned_orl(person, shot)
             truth[photo[:8].tobytes()] = photo
 
+    def cells(text):
+        _, _, _, none, *rows = text.splitlines()
+        as_it_is, alike = rows[: len(BLOCKS)], rows[1 + len(BLOCKS) :]
+        assert len(alike) == len(BLOCKS)
+        return none.split()[-2:], *([line.split()[-6:] for line in lines] for lines in (as_it_is, alike))
+
     text = evaluate_verification(3, 2, guess=lambda photo, *_: ([photo], [truth[photo[:8].tobytes()]]))
-    lines = text.splitlines()
-    assert "6 photos of 3 people" in lines[0] and len(lines) == 3 + len(BLOCKS)
-    clean = lines[2].split()[-2:]
-    assert all(line.split()[-4:-2] == clean for line in lines[3:])
-    assert any(line.split()[-6:-4] != clean for line in lines[3:])  # the blocks did harm
-    text = evaluate_verification(3, 2, guess=lambda photo, *_: 2 * ([truth[photo[:8].tobytes()]],))
-    assert all(line.split()[-2:] == line.split()[-4:-2] == clean for line in text.splitlines()[3:])
+    assert "6 photos of 3 people" in text.splitlines()[0]
+    clean, *tables = cells(text)
+    assert all(row[2:4] == clean for table in tables for row in table)
+    assert any(row[:2] != clean for row in tables[0])  # the blocks did harm
+    clean, *tables = cells(
+        evaluate_verification(3, 2, guess=lambda photo, *_: 2 * ([truth[photo[:8].tobytes()]],))
+    )
+    assert all(row == 3 * clean for table in tables for row in table)
+
+
+def test_treated_alike_is_the_same_block_filled_in_the_same_way_in_both_photos(monkeypatch):
+    looks = torch.randn(6, 1 + 3 * len(BLOCKS), 128, generator=torch.Generator().manual_seed(0))
+    monkeypatch.setattr(verification, "each", lambda *_: list(looks))
+    lines, names = evaluate_verification(3, 2).splitlines(), np.repeat(np.arange(3), 2)
+    for number, line in enumerate(lines[-len(BLOCKS) :]):
+        probes = looks[:, 1 + 3 * number : 4 + 3 * number].unbind(1)
+        rates = [f"{rate:.1%} {auc:.4f}" for rate, auc in (verified(x, x, names) for x in probes)]
+        assert line.startswith(list(BLOCKS)[number])
+        assert line.split()[-6:] == " ".join(rates).split()
 
 
 def test_the_last_guess_is_the_completion_and_half_of_the_mean_knows_no_face():
