@@ -1,0 +1,67 @@
+"""Every `occlib` command that the README, the docs and the cards name: the command line takes it."""
+
+import functools
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from occlib import cli, training
+
+ROOT = Path(__file__).parent.parent
+CODE = re.compile(r"^ {4}(occlib [a-z](?:\\\n|.)*)$", re.MULTILINE)
+INLINE = re.compile(r"`(occlib (?:evaluate|bench) [^`|]+)`")
+
+
+def commands() -> list[str]:
+    files = subprocess.run(
+        ["git", "ls-files", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    texts = [(ROOT / file).read_text() for file in files]
+    found = {one for text in texts for pattern in (CODE, INLINE) for one in pattern.findall(text)}
+    return sorted(found)
+
+
+def words(command: str) -> list[str]:
+    """As a shell would split it."""
+    command = re.sub(r"\$\(\(.*?\)\)|\$\w+", "1", command.replace("\\\n", " "))
+    return shlex.split(command, comments=True)[1:]
+
+
+@pytest.fixture
+def parsed(monkeypatch, tmp_path):
+    """What would have run."""
+    made = []
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    for name in ("reconstruct", "world", "fits", "evaluate", "bench", "doctor"):
+        command = getattr(cli, name)
+
+        @functools.wraps(command)
+        def instead(*arguments, _name=name, **options):
+            made.append(_name)
+            return 0
+
+        monkeypatch.setattr(cli, name, instead)
+    monkeypatch.setattr(training, "train", lambda run, out, recorders: made.append("train"))
+    monkeypatch.setattr(training, "ship", lambda out, weights: None)
+    monkeypatch.setattr("occlib.training.recording.TensorBoard", lambda folder: None)
+    for weights in (ROOT / "assets" / "checkpoints").glob("*.safetensors"):
+        shutil.copy(weights, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return made
+
+
+def test_there_are_commands():
+    assert len(commands()) > 15
+    assert {"reconstruct", "world", "fits", "train", "evaluate"} <= {words(one)[0] for one in commands()}
+
+
+@pytest.mark.parametrize("command", commands())
+def test_the_command_line_takes_what_is_written(command, parsed):
+    arguments = words(command)
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(arguments)
+    assert stopped.value.code == 0 and parsed == [arguments[0]]
