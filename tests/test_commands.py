@@ -10,25 +10,33 @@ from pathlib import Path
 import pytest
 
 from occlib import cli, training
+from occlib.training import PRESETS
 
 ROOT = Path(__file__).parent.parent
 CODE = re.compile(r"^ {4}(occlib [a-z](?:\\\n|.)*)$", re.MULTILINE)
 INLINE = re.compile(r"`(occlib (?:evaluate|bench) [^`|]+)`")
+OPTION = re.compile(r"`(--(?:stage|training|data)\.[^`]+)`")
+
+
+def texts() -> list[str]:
+    command = ["git", "ls-files", "*.md"]
+    files = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    return [(ROOT / file).read_text() for file in files]
 
 
 def commands() -> list[str]:
-    files = subprocess.run(
-        ["git", "ls-files", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout.splitlines()
-    texts = [(ROOT / file).read_text() for file in files]
-    found = {one for text in texts for pattern in (CODE, INLINE) for one in pattern.findall(text)}
-    return sorted(found)
+    return sorted({one for text in texts() for pattern in (CODE, INLINE) for one in pattern.findall(text)})
 
 
 def words(command: str) -> list[str]:
     """As a shell would split it."""
     command = re.sub(r"\$\(\(.*?\)\)|\$\w+", "1", command.replace("\\\n", " "))
     return shlex.split(command, comments=True)[1:]
+
+
+def options() -> list[str]:
+    """Options of training that stand alone in the text."""
+    return sorted({one for text in texts() for one in OPTION.findall(text)})
 
 
 @pytest.fixture
@@ -65,3 +73,13 @@ def test_the_command_line_takes_what_is_written(command, parsed):
     with pytest.raises(SystemExit) as stopped:
         cli.main(arguments)
     assert stopped.value.code == 0 and parsed == [arguments[0]]
+
+
+@pytest.mark.parametrize("option", options())
+def test_some_stage_takes_the_option(option, parsed, tmp_path):
+    codes = []
+    for stage in PRESETS:
+        with pytest.raises(SystemExit) as stopped:
+            cli.main(["train", stage, "--out", str(tmp_path), *shlex.split(option)])
+        codes.append(stopped.value.code)
+    assert 0 in codes
