@@ -46,11 +46,9 @@ class Incomplete:
 
     crop: pixels a side of the piece of the photo, near the hole. scale: limits of pixels of the crop a pixel
     of the photo. turn: degrees, shift: share of the crop. own, other, shape, block: how often the hole is the
-    sample's own occluder, another's, random shapes, a block. whole: how often the own one is a hole beside
-    the face too, like `Parse.occluder`, and not in the face alone. unguided: how often the guide is blank, as
-    when no face is found. errors: of the guide. fits: file of `occlib fits` for the samples trained on;
-    fitted: how often the example is one of those, with the errors that its fit really has. photography: what
-    cameras do.
+    sample's own occluder, another's, random shapes, a block. unguided: how often the guide is blank, as when
+    no face is found. errors: of the guide. fits: file of `occlib fits` for the samples trained on; fitted: how
+    often the example is one of those, with the errors that its fit really has. photography: what cameras do.
     """
 
     crop: int = 128
@@ -58,7 +56,6 @@ class Incomplete:
     turn: float = 8.0
     shift: float = 0.1
     own: float = 0.4
-    whole: float = 0.7
     other: float = 0.15
     shape: float = 0.2
     block: float = 0.25
@@ -87,8 +84,7 @@ def incomplete_face(
         return _tensors(clean, clean, hole, _imitated(sample, rng, how), guide)
     hole, around, sample, vector = _drawn(samples, index, rng, how)
     clean = np.where(hole[..., None], sample.clean, around).astype(np.float32) / 255
-    in_face = hole if sample.face is None else hole & sample.face
-    matrix = _piece(in_face if in_face.any() else hole, rng, how)
+    matrix = _piece(hole, rng, how)
     clean = cv2.warpAffine(
         clean, matrix, 2 * (how.crop,), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
@@ -152,7 +148,7 @@ def draw_hole(
 ) -> tuple[np.ndarray, np.ndarray]:
     """A hole (S, S) bool, and the photo (S, S, 3) uint8 that is seen around it."""
     kinds: dict[str, Callable[[], np.ndarray]] = {
-        "own": lambda: own_hole(sample, int(rng.integers(1, 2 * MARGIN)), rng.random() < 1 - how.whole),
+        "own": lambda: own_hole(sample, int(rng.integers(1, 2 * MARGIN)), face_only=rng.random() < 0.7),
         "other": lambda: _moved_hole(samples[int(rng.integers(len(samples)))], rng),
         "shape": lambda: _shapes(rng, len(sample.clean)),
         "block": lambda: block_hole(sample, rng),
@@ -234,7 +230,7 @@ def grown(area: np.ndarray, radius: float) -> np.ndarray:
 
 
 def _piece(hole: np.ndarray, rng: np.random.Generator, how: Incomplete) -> np.ndarray:
-    """(2, 3): a similarity from the photo to a piece of it near the hole (S, S) bool."""
+    """(2, 3): a similarity from the photo to a piece of it near the hole."""
     size = len(hole)
     matrix = random_similarity(rng, size, how.turn, 0.0, how.scale, mirror=False)
     rows, columns = np.nonzero(hole)
