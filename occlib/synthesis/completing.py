@@ -7,23 +7,27 @@ from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 import torch
 
 from occlib import assets
+from occlib.data.holes import grown
 from occlib.errors import MaskError
 from occlib.faces import face_transform, find_face
 from occlib.faces.alignment import crop, uncrop
 from occlib.guide import Guide, blank_guide, fitted_guide
 from occlib.images import load_photo
 from occlib.networks import read_network
-from occlib.synthesis.baselines import paint_over
+from occlib.synthesis.baselines import navier_stokes, paint_over
 from occlib.synthesis.network import SynthesisNetwork, composed, goal_contours
 
 WEIGHTS = "checkpoints/joint.safetensors"
 """Those of N_cont and N_syn, trained together."""
 SIZE = 256
 """Pixels a side of the aligned square that the networks see."""
+REACH = 12 / 256
+"""How far beside the fitted face the network paints, as a share of the side."""
 DrawContours = Callable[[np.ndarray, np.ndarray, Guide], np.ndarray]
 
 
@@ -67,7 +71,9 @@ def complete_aligned(
 ) -> Completion:
     """Complete a photo (S, S, 3) uint8 that `face_transform` has cut, S a multiple of 32, in its mask (S, S).
 
-    guide: the face fitted to what is visible (`fitted_guide`); without one, colours from around the hole.
+    guide: the face fitted to what is visible (`fitted_guide`); without one, colours from around the hole. Where the
+    hole goes farther from that face than REACH, the photo's lines go on instead (`navier_stokes`): the network knows
+    faces, and paints fog where a coat is.
     draw_contours: (photo, hole, guide) -> C_syn (S, S) in [0, 1]; network: N_syn; by default those that ship.
     """
     hole = hole_of(mask, photo.shape[:2])
@@ -80,9 +86,19 @@ def complete_aligned(
     area = _map(hole)
     goal = goal_contours(_map(guide.contours / 255), _map(draw_contours(photo, hole, guide)), area)
     made = network(image, area, goal, guide.tensor()[None] if network.guided else None)
-    made = composed(image, made.clamp(0, 1), area)[0].permute(1, 2, 0).numpy()
-    completed = np.where(hole[..., None], (255 * made + 0.5).astype(np.uint8), photo)
+    made = 255 * composed(image, made.clamp(0, 1), area)[0].permute(1, 2, 0).numpy()
+    if guide.coverage.any():
+        near = near_face(guide.coverage)[..., None]
+        made = near * made + (1 - near) * navier_stokes(photo, hole)
+    completed = np.where(hole[..., None], (made + 0.5).astype(np.uint8), photo)
     return Completion(goal[0, 0].numpy(), completed)
+
+
+def near_face(coverage: np.ndarray) -> np.ndarray:
+    """Where the network paints: 1 on the face, and to REACH from it, then softly to 0; (S, S) float32 for a guide's
+    coverage (S, S)."""
+    near = grown(coverage > 0.5, REACH * len(coverage)).astype(np.float32)
+    return cv2.GaussianBlur(near, (0, 0), REACH * len(coverage) / 3)
 
 
 def hole_of(mask: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

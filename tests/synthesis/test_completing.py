@@ -1,5 +1,7 @@
 """Completing photos: what is visible stays exactly, what is hidden is not looked at."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import skimage.data
@@ -75,6 +77,25 @@ def test_an_untrained_guided_network_paints_the_guide(photo, mask):
     guide = blank_guide(photo / np.float32(255), mask > 0)
     done = complete_aligned(photo, mask, guide, draw_contours=no_contours, network=network).completed
     np.testing.assert_array_equal(done, baselines.model_fill(photo, mask > 0, guide))
+
+
+def test_far_from_the_face_lines_go_on_instead(network, photo, mask, monkeypatch):
+    coverage = np.zeros((64, 64), np.float32)
+    coverage[:, :16] = 1
+    near = completing.near_face(coverage)
+    assert (near[:, :17] > 0.99).all() and (near[:, 24:] < 0.01).all()  # 12 pixels of 256 are 3 of 64
+    guide = replace(blank_guide(photo / np.float32(255), mask > 0), coverage=coverage)
+
+    def completed():
+        done = complete_aligned(photo, mask, guide, draw_contours=no_contours, network=network).completed
+        return done.astype(int)
+
+    done, lines = completed(), baselines.navier_stokes(photo, mask > 0)
+    monkeypatch.setattr(completing, "REACH", 10)
+    painted = completed()  # by the network everywhere
+    assert np.abs(painted - lines)[mask > 0].mean() > 10
+    expected = near[..., None] * painted + (1 - near[..., None]) * lines
+    assert np.abs(done - expected)[mask > 0].max() <= 1.5
 
 
 @pytest.mark.parametrize("fill", [baselines.telea, baselines.navier_stokes])
