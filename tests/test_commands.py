@@ -4,7 +4,6 @@ import functools
 import re
 import shlex
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -19,9 +18,8 @@ OPTION = re.compile(r"`(--(?:stage|training|data)\.[^`]+)`")
 
 
 def texts() -> list[str]:
-    command = ["git", "ls-files", "*.md"]
-    files = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
-    return [(ROOT / file).read_text() for file in files]
+    files = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("assets/**/*.md")]
+    return [file.read_text(encoding="utf-8") for file in files]
 
 
 def commands() -> list[str]:
