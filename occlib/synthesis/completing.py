@@ -33,7 +33,7 @@ DrawContours = Callable[[np.ndarray, np.ndarray, Guide], np.ndarray]
 
 class Completion(NamedTuple):
     """contours (S, S) float32 in [0, 1]: C_goal. completed (S, S, 3) uint8: the photo with I_1 in its
-    hole."""
+    hole, near the face."""
 
     contours: np.ndarray
     completed: np.ndarray
