@@ -76,17 +76,22 @@ def evaluate_verification(
     clean, *others = torch.stack(looks).unbind(1)
     names = np.repeat(np.arange(people), shots)
     kinds = dict(zip(BLOCKS, zip(others[::3], others[1::3], others[2::3], strict=True), strict=True))
+
+    def rows(alike: bool) -> list[str]:
+        return [
+            f"{name:16}" + "".join(_cell(kind, kind if alike else clean, names) for kind in probes)
+            for name, probes in kinds.items()
+        ]
+
     lines = [
         f"ORL: {len(photos)} photos of {people} people; TAR at {FALSE_ACCEPTS:.0%} FAR, and AUC",
         f"{'block':16}{'with the block':>22}{'completed':>22}{'mean of guesses':>22}",
         "the other photo as it is",
         f"{'none':16}" + _cell(clean, clean, names),
+        *rows(alike=False),
+        "the other photo treated alike",
+        *rows(alike=True),
     ]
-    for name, probes in kinds.items():
-        lines.append(f"{name:16}" + "".join(_cell(kind, clean, names) for kind in probes))
-    lines.append("the other photo treated alike")
-    for name, probes in kinds.items():
-        lines.append(f"{name:16}" + "".join(_cell(kind, kind, names) for kind in probes))
     return "\n".join(lines)
 
 

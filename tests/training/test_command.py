@@ -5,24 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from occlib import assets, cli, training
+from occlib import assets, cli
 from occlib.networks import load_weights, save_weights
 from occlib.parsing.stage import ParserSettings
 from occlib.training import PRESETS, Data, Run, Training, checkpoints
 
 
 @pytest.fixture
-def ran(monkeypatch, tmp_path):
-    runs = []
-    monkeypatch.setattr("signal.signal", lambda *_: None)
-    monkeypatch.setattr(training, "train", lambda run, out, recorders: runs.append(run))
-    monkeypatch.setattr(training, "ship", lambda out, weights: None)
-    monkeypatch.setattr("occlib.training.recording.TensorBoard", lambda folder: None)
-
+def ran(planned_runs, tmp_path):
     def run(*arguments, stage="parser"):
         with pytest.raises(SystemExit) as stopped:
             cli.main(["train", stage, "--out", str(tmp_path), *arguments])
-        return (runs or [None])[-1], stopped.value.code
+        return (planned_runs or [None])[-1], stopped.value.code
 
     return run
 
