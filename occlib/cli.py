@@ -220,8 +220,8 @@ def evaluate(
             world: whether networks made for photos find the synthetic world's faces and know them apart.
             parsing: face masks and parse maps, on the world's test split and on real photos.
             synthesis: completed faces, on the same (half an hour for 200 samples).
-            verification: whether completed faces of ORL are known again.
-        count: How many heads (100), photos (12), people (200; of ORL 40) or samples (1000; of synthesis 200).
+            verification: whether completed faces of ORL are known again (half an hour).
+        count: How many heads (100), photos (12), people (200; of ORL 20) or samples (1000; of synthesis 200).
         seed: The same seed draws the same heads.
         others: Weights of other runs of the synthesis or joint stage, for more rows of synthesis.
         workers: Processes for fitting, synthesis and verification; each needs about 1.5 GB.
@@ -246,7 +246,7 @@ def evaluate(
     elif protocol == "verification":
         from occlib.evaluation.verification import evaluate_verification
 
-        print(evaluate_verification(count or 40, workers=workers))
+        print(evaluate_verification(count or 20, workers=workers))
     else:
         from occlib.evaluation.photos import evaluate_photos
 

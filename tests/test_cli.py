@@ -138,7 +138,7 @@ def test_evaluate_synthesis_and_verification_print_their_reports(capsys, monkeyp
     monkeypatch.setattr("occlib.evaluation.verification.evaluate_verification", lambda people, workers: f"{people}")
     run("evaluate", "synthesis", "--others", "a.safetensors", "b.safetensors")
     run("evaluate", "verification")
-    assert capsys.readouterr().out == "200 0 ['a.safetensors', 'b.safetensors']\n40\n"
+    assert capsys.readouterr().out == "200 0 ['a.safetensors', 'b.safetensors']\n20\n"
 
 
 def test_world_writes_the_samples_that_were_asked_for(tmp_path, capsys, monkeypatch):

@@ -17,13 +17,13 @@ from occlib.files import whole_file
 from occlib.networks import load_weights
 from occlib.training.shipping import card
 
-COUNT, PEOPLE = 100, 20
-"""Samples of the world, people of ORL: half of what `occlib evaluate` takes by default."""
+COUNT = 100
+"""Samples of the world for synthesis: half of what `occlib evaluate` takes by default."""
 
 
 def evaluate_completion() -> str:
     workers = os.cpu_count()
-    return f"{evaluate_synthesis(COUNT, workers=workers)}\n\n{evaluate_verification(PEOPLE, workers=workers)}"
+    return f"{evaluate_synthesis(COUNT, workers=workers)}\n\n{evaluate_verification(workers=workers)}"
 
 
 EVALUATIONS = {"parser": evaluate_parsing, "joint": evaluate_completion}

@@ -3,11 +3,13 @@
 Nothing is downloaded, and nothing of the photos is kept in the repository but NASA's portrait (public domain).
 """
 
+import json
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
+from occlib import assets
 from occlib.errors import MissingAssetError
 from occlib.faces import landmarks_68
 from occlib.images import load_photo
@@ -55,6 +57,13 @@ def bare_photos() -> dict[str, np.ndarray]:
         if person not in ORL_GLASSES:
             photos[f"ORL {person}"] = orl_photo(person, 1)
     return photos
+
+
+def drawn_hair() -> dict[str, list[np.ndarray]]:
+    """Name of a photo of `bare_photos` -> polygons (K, 2) in its pixels, drawn by hand around the hair that hangs over
+    its face; only of the eleven photos with such hair. They go beyond the face where the hair does."""
+    drawn = json.loads(assets.path("photos/hair.json").read_text())
+    return {name: [np.array(polygon) for polygon in polygons] for name, polygons in drawn.items()}
 
 
 def landmark_error(face: Reconstruction) -> float:

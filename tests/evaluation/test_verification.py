@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from occlib.errors import DataError
 from occlib.evaluation import verification
 from occlib.evaluation.verification import (
     BLOCKS,
@@ -50,39 +51,63 @@ def test_blocks_lie_on_their_part_of_the_face():
         assert not hole[int(points[10, 1]), int(points[10, 0])], name  # the forehead's top
 
 
+def tables(text):
+    """TAR and AUC without a block, and of every line of each of the three tables."""
+    none, *rows = (line.split()[-6:] for line in text.splitlines()[3:] if not line.startswith("the other"))
+    assert len(rows) == 3 * len(BLOCKS)
+    return none[-2:], rows[: len(BLOCKS)], rows[len(BLOCKS) : 2 * len(BLOCKS)], rows[2 * len(BLOCKS) :]
+
+
 def test_perfect_completion_restores_the_rates():
     truth = {}
-    for person in (1, 2, 3):
+    for person in range(1, 7):
         for shot in (1, 2):
             photo, _ = aligned_orl(person, shot)
             truth[photo[:8].tobytes()] = photo
 
-    def cells(text):
-        _, _, _, none, *rows = text.splitlines()
-        as_it_is, alike = rows[: len(BLOCKS)], rows[1 + len(BLOCKS) :]
-        assert len(alike) == len(BLOCKS)
-        return none.split()[-2:], *([line.split()[-6:] for line in lines] for lines in (as_it_is, alike))
-
     text = evaluate_verification(3, 2, guess=lambda photo, *_: ([photo], [truth[photo[:8].tobytes()]]))
-    assert "6 photos of 3 people" in text.splitlines()[0]
-    clean, *tables = cells(text)
-    assert all(row[2:4] == clean for table in tables for row in table)
-    assert any(row[:2] != clean for row in tables[0])  # the blocks did harm
-    clean, *tables = cells(
-        evaluate_verification(3, 2, guess=lambda photo, *_: 2 * ([truth[photo[:8].tobytes()]],))
-    )
-    assert all(row == 3 * clean for table in tables for row in table)
+    assert "6 photos of 3 people" in text.splitlines()[0] and "on 6 photos of other people" in text
+    clean, as_it_is, centred, alike = tables(text)
+    assert all(row[2:4] == clean for row in as_it_is + alike)
+    assert all(row[2:4] == centred[0][2:4] for row in centred)
+    assert any(row[:2] != clean for row in as_it_is)  # the blocks did harm
+    text = evaluate_verification(3, 2, guess=lambda photo, *_: 2 * ([truth[photo[:8].tobytes()]],))
+    clean, as_it_is, centred, alike = tables(text)
+    assert all(row == 3 * clean for row in as_it_is + alike)
+    assert all(row == 3 * centred[0][:2] for row in centred)
 
 
-def test_treated_alike_is_the_same_block_filled_in_the_same_way_in_both_photos(monkeypatch):
-    looks = torch.randn(6, 1 + 3 * len(BLOCKS), 128, generator=torch.Generator().manual_seed(0))
-    monkeypatch.setattr(verification, "each", lambda *_: list(looks))
-    lines, names = evaluate_verification(3, 2).splitlines(), np.repeat(np.arange(3), 2)
-    for number, line in enumerate(lines[-len(BLOCKS) :]):
-        probes = looks[:, 1 + 3 * number : 4 + 3 * number].unbind(1)
-        rates = [f"{rate:.1%} {auc:.4f}" for rate, auc in (verified(x, x, names) for x in probes)]
-        assert line.startswith(list(BLOCKS)[number])
-        assert line.split()[-6:] == " ".join(rates).split()
+@pytest.fixture
+def looks(monkeypatch):
+    """G of six tested photos and of six of other people, whom a block moves to where nobody else is."""
+    looks = torch.randn(12, 1 + 3 * len(BLOCKS), 128, generator=torch.Generator().manual_seed(0))
+    looks[:, 1:] += 5
+    monkeypatch.setattr(verification, "each", lambda function, photos, *_: list(looks[: len(photos)]))
+    return looks
+
+
+NAMES = np.repeat(np.arange(3), 2)
+
+
+def rates(*pairs):
+    return " ".join(f"{rate:.1%} {auc:.4f}" for rate, auc in (verified(*pair, NAMES) for pair in pairs)).split()
+
+
+def test_centred_is_less_the_mean_of_other_people_treated_in_the_same_way(looks):
+    tested, means = looks[:6], looks[6:].mean(0)
+    for number, row in enumerate(tables(evaluate_verification(3, 2))[2]):
+        which = [1 + 3 * number + k for k in range(3)]
+        assert row == rates(*((tested[:, k] - means[k], tested[:, 0] - means[0]) for k in which))
+
+
+def test_treated_alike_is_the_same_block_filled_in_the_same_way_in_both_photos(looks):
+    for number, row in enumerate(tables(evaluate_verification(3, 2))[3]):
+        assert row == rates(*((x, x) for x in looks[:6, 1 + 3 * number : 4 + 3 * number].unbind(1)))
+
+
+def test_other_people_are_needed():
+    with pytest.raises(DataError, match="40 people: 1 to 39"):
+        evaluate_verification(40)
 
 
 def test_the_last_guess_is_the_completion_and_half_of_the_mean_knows_no_face():

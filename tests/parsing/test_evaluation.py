@@ -6,6 +6,7 @@ import pytest
 from occlib.data.sample import OCCLUDER
 from occlib.evaluation import parsing
 from occlib.evaluation.parsing import Counts, photo_table, world_table
+from occlib.evaluation.photos import bare_photos, drawn_hair
 from occlib.parsing import Parse
 from tests.data.fake import FakeWorld
 
@@ -44,18 +45,65 @@ def test_a_blind_one_gets_none():
     assert "families seen in training         5       1.000       0.000" in table
 
 
-def test_photos(monkeypatch):
-    samples = [FakeWorld(size=64)[index] for index in range(2)]
+@pytest.fixture
+def two_samples(monkeypatch):
+    """Aligned as they are, with black where hair hangs over the face, and a parser of colours."""
+    samples = []
+    for index in range(2):
+        sample = FakeWorld(size=64)[index]
+        info = {**sample.info, "photo_to_aligned": [[1, 0, 0], [0, 1, 0]]}
+        samples.append(sample.replace(info=info))
     monkeypatch.setattr(parsing, "OccludedPhotos", lambda photos, seed, families: samples)
     monkeypatch.setattr(parsing, "face_region", lambda sample: sample.face)
+    return samples
 
+
+def colours(*occluders):
     def parse(photo):
-        mask = (photo == 20).all(-1).astype(np.float32)  # the colour of FakeWorld's bars
+        mask = np.any([(photo == colour).all(-1) for colour in occluders], 0).astype(np.float32)
         return Parse(None, None, None, mask, None)
 
-    table = "\n".join(photo_table({"a": samples[0].clean, "b": samples[1].clean}, 0, parse))
-    assert (
-        "all                               6       1.000" in table
-        and "hands                             2       1.000" in table
-    )
+    return parse
+
+
+BAR, HAIR = 20, 0
+"""The colours of FakeWorld's bars and of the hair in `test_hair`."""
+
+
+def test_photos(two_samples):
+    photos = {name: sample.clean for name, sample in zip("ab", two_samples, strict=True)}
+    table = "\n".join(photo_table(photos, {}, 0, colours(BAR)))
+    assert "all                              30       1.000       1.000" in table
+    assert "hands                            10       1.000       1.000" in table
     assert "mean 0.00%, most 0.00%" in table
+
+
+def test_hair(two_samples):
+    """A mask that shows drawn hair is wrong by one column and right by the other."""
+    face = two_samples[0].face & ~(two_samples[0].mask > 127)
+    y, x = np.argwhere(face)[len(np.argwhere(face)) // 2]
+    square = np.zeros_like(face)
+    square[y - 3 : y + 4, x - 3 : x + 4] = True
+    hair = square & ~(two_samples[0].mask > 127)
+    for photo in (two_samples[0].image, two_samples[0].clean):
+        photo[hair] = HAIR
+    photos = {name: sample.clean for name, sample in zip("ab", two_samples, strict=True)}
+    polygons = {"a": [np.array([(x - 3, y - 3), (x + 3, y - 3), (x + 3, y + 3), (x - 3, y + 3)]) + 0.5]}
+
+    both = "\n".join(photo_table(photos, polygons, 0, colours(BAR, HAIR)))
+    (line,) = [line for line in both.splitlines() if line.startswith("all ")]
+    in_face, but_hair = map(float, line.split()[2:])
+    assert in_face < but_hair == 1
+    share = (hair & two_samples[0].face).sum() / two_samples[0].face.sum() / 2
+    assert f"mean {share:.2%}" in both and "beside hair 0.00%" in both and "found 100%" in both
+    assert "found 0%" in "\n".join(photo_table(photos, polygons, 0, colours(BAR)))
+
+
+def test_drawn_hair_lies_on_bare_photos():
+    """Every polygon is of a photo that is evaluated, and inside it."""
+    photos = bare_photos()
+    for name, polygons in drawn_hair().items():
+        height, width = photos[name].shape[:2]
+        for polygon in polygons:
+            assert polygon.shape[1] == 2 and len(polygon) >= 3
+            assert (polygon >= 0).all() and (polygon <= (width, height)).all()
