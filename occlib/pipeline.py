@@ -21,18 +21,7 @@ from occlib.contours import detect as detect_contours
 from occlib.contours import draw_contours, read_contours
 from occlib.data.holes import MARGIN, grown
 from occlib.errors import MaskError
-from occlib.faces import (
-    Detection,
-    DlibFeatures,
-    Face,
-    align_chip,
-    detect,
-    face_transform,
-    find_face,
-    transform,
-    warp,
-)
-from occlib.faces.alignment import EYE_CORNERS
+from occlib.faces import DlibFeatures, Face, align_chip, face_transform, find_face, transform, warp
 from occlib.files import whole_folder
 from occlib.guide import Guide, look_behind
 from occlib.images import Photo, load_mask, load_photo, save_image
@@ -41,7 +30,8 @@ from occlib.meshfiles import bake_texture, write_glb, write_obj, write_ply
 from occlib.morphable import Coefficients, MorphableModel, open_model
 from occlib.morphable.landmarks import NOW_FROM_IBUG
 from occlib.networks import load_weights
-from occlib.parsing import Parse, parse
+from occlib.parsing import Parse, find_covered_face, parse
+from occlib.parsing.masks import look_again, tilt
 from occlib.reconstruction import Fit, FitSettings, fit
 from occlib.rendering import Camera, Rendering, render
 from occlib.synthesis import Completion, complete_aligned, read_synthesis
@@ -53,9 +43,6 @@ ALIGNED_SIZE = 256
 LARGE = 0.15
 """The share of the face from which on a found mask counts in the fit, and is taken to lead the detector astray.
 A fringe or glasses hide less: landmarks and robust weights cope with them better than without those pixels."""
-
-TURNED = 45.0
-"""Degrees by which a face in the same place is another one, or none."""
 
 Complete = Callable[[np.ndarray, np.ndarray, Guide], Completion]
 """(photo (S, S, 3) uint8, hole (S, S) bool, guide) -> contours and complete face."""
@@ -252,23 +239,15 @@ def find_mask(photo: np.ndarray) -> tuple[Face, Parse]:
     What is in front of a face leads the detector astray, as far as it hides it. So it is painted over, the face
     is found anew, and parsed in its new place. Raises NoFaceError when there is none.
     """
-    face = find_face(photo)
+    face = find_covered_face(photo)
     found = parse(photo, face.points)
     if found.hidden < LARGE:
         return face, found
     middle, reach = face.points[:, :2].mean(0), np.ptp(face.points[:, :2], axis=0).max()
-    again = [one for one in detect(paint_over(photo, found.mask > 0.5))
-             if np.linalg.norm(one.points[:, :2].mean(0) - middle) < 0.5 * reach and _turned(face, one) < TURNED]  # fmt: skip
-    if not again:  # the paint hid what the detector held on to, or looks like a face itself
+    again = look_again(photo, found.mask > 0.5, middle, 0.5 * reach, tilt(face.points))
+    if again is None:  # the paint hid what the detector held on to, or looks like a face itself
         return face, found
-    return replace(face, points=again[0].points), parse(photo, again[0].points)
-
-
-def _turned(one: Face | Detection, other: Face | Detection) -> float:
-    """Degrees in [0, 180] between the lines through the outer eye corners of two faces."""
-    right, left = EYE_CORNERS
-    a, b = (np.arctan2(*(face.points[left] - face.points[right])[1::-1]) for face in (one, other))
-    return float(abs((np.degrees(a - b) + 180) % 360 - 180))
+    return replace(face, points=again.points), parse(photo, again.points)
 
 
 def _image(pixels: np.ndarray, device: torch.device) -> torch.Tensor:

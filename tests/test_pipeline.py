@@ -5,17 +5,22 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+import skimage.data
 import torch
 
 from occlib import MorphableModel, assets, reconstruct
 from occlib.errors import MaskError, NoFaceError
 from occlib.evaluation.photos import orl_photo
-from occlib.faces import find_face
+from occlib.faces import detect, find_face
+from occlib.faces.detection import proposals
 from occlib.images import load_mask, load_photo
 from occlib.networks import save_weights
+from occlib.parsing import find_covered_face
+from occlib.parsing.masks import LEAST_SCORE
 from occlib.pipeline import LARGE, completed_by, find_mask
 from occlib.reconstruction import FitSettings, fit
 from occlib.synthesis import Completion, SynthesisNetwork
+from occlib.synthesis.baselines import paint_over
 
 QUICK = FitSettings(gauss_newton=(), levels=())
 
@@ -64,6 +69,40 @@ def test_a_covered_face_is_looked_for_again_with_its_occluder_painted_over(portr
     assert np.linalg.norm(face.points[:, :2] - points[:, :2], axis=1).mean() < 0.1 * (high - low).max()
 
 
+@pytest.fixture
+def behind_disc(portrait):
+    """The portrait with its middle behind a disc, which hides half of the face: the detector confirms none."""
+    points = find_face(portrait).points[:, :2]
+    low, high = points.min(0), points.max(0)
+    x, y = ((low + high) / 2).astype(int).tolist()
+    photo, hidden = portrait.copy(), np.zeros(portrait.shape[:2], np.uint8)
+    cv2.circle(photo, (x, y), int(0.3 * (high - low).max()), (40, 200, 60), -1)
+    cv2.circle(hidden, (x, y), int(0.3 * (high - low).max()), 1, -1)
+    with pytest.raises(NoFaceError):
+        find_face(photo)
+    return photo, hidden > 0, points
+
+
+def test_a_face_that_is_too_covered_to_be_detected_is_found_with_its_occluder_painted_over(behind_disc):
+    photo, hidden, points = behind_disc
+    face, found = find_mask(photo)
+    assert np.linalg.norm(face.points[:, :2] - points, axis=1).mean() < 0.06 * np.ptp(points, axis=0).max()
+    assert overlap(found.mask > 0.5, hidden, points) > 0.7
+
+
+@pytest.mark.parametrize("score", [0.6, 0.7])
+def test_what_the_detector_proposes_is_not_believed_without_proof(behind_disc, monkeypatch, score):
+    """Painted over, the place has to show a face that is more than a fluke."""
+    photo, hidden, _ = behind_disc
+    detection = detect(paint_over(photo, hidden))
+    monkeypatch.setattr("occlib.parsing.masks.detect", lambda painted: [replace(detection[0], score=score)])
+    if score > LEAST_SCORE:
+        assert np.array_equal(find_covered_face(photo).points, detection[0].points)
+    else:
+        with pytest.raises(NoFaceError, match="no face found"):
+            find_covered_face(photo)
+
+
 def test_the_found_mask_and_its_confidence_come_with_the_reconstruction(behind_hand):
     photo, truth = behind_hand
     model = MorphableModel.load("open")
@@ -104,7 +143,7 @@ def test_a_second_look_that_turns_the_face_is_not_believed(behind_hand, monkeypa
         looks.append(painted)
         return [replace(first.detection, points=turned)]
 
-    monkeypatch.setattr("occlib.pipeline.detect", second_look)
+    monkeypatch.setattr("occlib.parsing.masks.detect", second_look)
     face, _ = find_mask(photo)
     assert len(looks) == 1
     np.testing.assert_allclose(face.points, turned if believed else first.points, atol=1e-3)
@@ -127,6 +166,13 @@ def test_a_face_that_is_wholly_covered_is_refused(portrait, monkeypatch):
 def test_no_face_no_mask():
     with pytest.raises(NoFaceError):
         find_mask(np.full((200, 200, 3), 128, np.uint8))
+
+
+def test_no_face_where_the_detector_proposes_some():
+    rocket = skimage.data.rocket()
+    assert proposals(rocket)
+    with pytest.raises(NoFaceError):
+        find_mask(rocket)
 
 
 def test_the_mask_counts_as_much_as_the_parser_is_sure_of_it(portrait, monkeypatch):

@@ -5,7 +5,9 @@ pyramid), from coarse to fine, until faces half as large as the largest one woul
 surely stands upright, turned copies of the photo are searched too.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -54,6 +56,19 @@ class Detection:
         return bool(np.all(self.box[:2] <= point) and np.all(point <= self.box[2:]))
 
 
+class Proposal(NamedTuple):
+    """Where BlazeFace alone sees a face.
+
+    center: (2,) x, y, and side: of a square from the brows to the chin, in pixels of the photo. angle: radians by which
+    the line of its eyes is turned from the photo's x axis towards its y axis. score: the probability that it is a face.
+    """
+
+    center: np.ndarray
+    side: float
+    angle: float
+    score: float
+
+
 def detect(photo: np.ndarray) -> list[Detection]:
     """All faces of a photo (H, W, 3) uint8, the largest first; an empty list when there is none.
 
@@ -62,15 +77,34 @@ def detect(photo: np.ndarray) -> list[Detection]:
     """
     longer = max(photo.shape[:2])
     found: list[Detection] = []
-    for side in _SIDES:
-        if side >= max(2 * longer, 2 * _SIDES[0]):  # enlarging shows nothing new
-            break
+    for side in _scales(longer):
         found = _distinct(found + _confirm(photo, *_propose(photo, side, _LEAST_SCORE)))
         if found and found[0].side >= 2 * _SMALLEST * longer / side:
             break
     if not any(face.score > _SURE for face in found):
         found = _distinct(found + [face for angle in _ANGLES for face in _detect_turned(photo, angle)])
     return found
+
+
+def proposals(photo: np.ndarray) -> list[Proposal]:
+    """Where BlazeFace sees upright faces of a photo (H, W, 3) uint8, the most certain first. FaceMesh may see none there,
+    as behind a large occluder; one face may be proposed several times."""
+    found = [
+        Proposal(center, float(side), _tilt(*keypoints[:2]), float(score))
+        for scale in _scales(max(photo.shape[:2]))
+        for (center, *keypoints), side, score in zip(*_propose(photo, scale, _LEAST_SCORE), strict=True)
+    ]
+    return sorted(found, key=lambda proposal: -proposal.score)
+
+
+def _scales(longer: int) -> Iterator[int]:
+    """Those of _SIDES at which a photo with that longer side shows anything new."""
+    return (side for side in _SIDES if side < max(2 * longer, 2 * _SIDES[0]))
+
+
+def _tilt(right_eye: np.ndarray, left_eye: np.ndarray) -> float:
+    """Radians by which the line from the right to the left eye (2,) is turned from the x axis."""
+    return float(np.arctan2(*(left_eye - right_eye)[::-1]))
 
 
 def _detect_turned(photo: np.ndarray, angle: float) -> list[Detection]:
@@ -122,8 +156,7 @@ def _confirm(photo: np.ndarray, points: np.ndarray, sides: np.ndarray, scores: n
     """
     found = []
     for (center, *keypoints), side, score in zip(points, sides, scores):
-        eyes = keypoints[1] - keypoints[0]
-        matrix = square_transform(center, 1.5 * side, np.arctan2(eyes[1], eyes[0]), MESH_SIZE)
+        matrix = square_transform(center, 1.5 * side, _tilt(*keypoints[:2]), MESH_SIZE)
         mesh, presence = track(photo, read_mesh(photo, matrix)[0])
         if presence >= _LEAST_PRESENCE:
             box = np.concatenate([center - side / 2, center + side / 2])
