@@ -22,6 +22,7 @@ from occlib.contours import draw_contours, read_contours
 from occlib.data.holes import MARGIN, grown
 from occlib.errors import MaskError
 from occlib.faces import DlibFeatures, Face, align_chip, face_transform, find_face, transform, warp
+from occlib.faces.alignment import EYE_CORNERS, tilt
 from occlib.files import whole_folder
 from occlib.guide import Guide, look_behind
 from occlib.images import Photo, load_mask, load_photo, save_image
@@ -31,7 +32,7 @@ from occlib.morphable import Coefficients, MorphableModel, open_model
 from occlib.morphable.landmarks import NOW_FROM_IBUG
 from occlib.networks import load_weights
 from occlib.parsing import Parse, find_covered_face, parse
-from occlib.parsing.masks import look_again, tilt
+from occlib.parsing.masks import look_again
 from occlib.reconstruction import Fit, FitSettings, fit
 from occlib.rendering import Camera, Rendering, render
 from occlib.synthesis import Completion, complete_aligned, read_synthesis
@@ -244,7 +245,7 @@ def find_mask(photo: np.ndarray) -> tuple[Face, Parse]:
     if found.hidden < LARGE:
         return face, found
     middle, reach = face.points[:, :2].mean(0), np.ptp(face.points[:, :2], axis=0).max()
-    again = look_again(photo, found.mask > 0.5, middle, 0.5 * reach, tilt(face.points))
+    again = look_again(photo, found.mask > 0.5, middle, 0.5 * reach, tilt(*face.points[list(EYE_CORNERS)]))
     if again is None:  # the paint hid what the detector held on to, or looks like a face itself
         return face, found
     return replace(face, points=again.points), parse(photo, again.points)

@@ -24,7 +24,7 @@ COVERAGES = (0.05, 0.1, 0.2, 0.3, 0.4)
 """Borders of the bins of coverage."""
 HANDS = ("palm", "fingers")
 DRAWS = 5
-"""How often every photo is covered by each group of families: with one draw the IoU of all differs by up to 1.2 points."""
+"""How often every photo is covered by each group of families: by one draw the IoU of all was 0.883 to 0.906."""
 Parser = Callable[[np.ndarray], Parse]
 
 

@@ -74,14 +74,14 @@ def evaluate_verification(
     without a face and that over guesses with one; shows a progress bar. One for other photos as they are, one with
     both centred, and one for other photos treated alike.
 
-    people: 1 to 39, the first of ORL are tested. Centred are they on as many of the next ones as there are, up to
-    `people`, COHORT_SHOTS photos each. Raises DataError when nobody is left for that.
+    people: 1 to 39, the first ones of ORL. They are centred on as many of the next ones, or as many as there are, by
+    COHORT_SHOTS photos of each. Raises DataError when nobody is left for that.
 
     Faces are aligned by the landmarks of the photo without its block, so that what differs is the face. workers:
     processes that share the photos; each needs about 1.5 GB.
     """
     if not 0 < people < ORL_PEOPLE:
-        raise DataError(f"{people} people: 1 to {ORL_PEOPLE - 1} of ORL's {ORL_PEOPLE} can be tested, others are needed too")
+        raise DataError(f"{people} people: 1 to {ORL_PEOPLE - 1} of {ORL_PEOPLE} can be tested, others are needed too")
     tested = [(person, shot) for person in range(1, people + 1) for shot in range(1, shots + 1)]
     cohort = [
         (person, shot)

@@ -107,6 +107,13 @@ def align_chip(images: torch.Tensor, points: torch.Tensor, size: int = CHIP_SIZE
     return warp(images, chip_transform(points, size), size, padding="zeros")
 
 
+def tilt(right_eye: np.ndarray, left_eye: np.ndarray) -> float:
+    """Radians by which the line from the right to the left eye, (2 or 3,) each, is turned from the x axis towards the
+    y axis (clockwise to the eye): the angle with which `square_transform` makes a face upright."""
+    x, y = (left_eye - right_eye)[:2]
+    return float(np.arctan2(y, x))
+
+
 def square_transform(center, side: float, angle: float, size: int) -> np.ndarray:
     """(2, 3) float64 transform of a square in a photo to `size` x `size` pixels.
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import torch
 
-from occlib.faces.alignment import crop, square_transform
+from occlib.faces.alignment import crop, square_transform, tilt
 from occlib.faces.blaze import anchors, blazeface
 from occlib.faces.landmarks import MESH_SIZE, read_mesh, track
 
@@ -87,10 +87,12 @@ def detect(photo: np.ndarray) -> list[Detection]:
 
 
 def proposals(photo: np.ndarray) -> list[Proposal]:
-    """Where BlazeFace sees upright faces of a photo (H, W, 3) uint8, the most certain first. FaceMesh may see none there,
-    as behind a large occluder; one face may be proposed several times."""
+    """Where BlazeFace sees upright faces of a photo (H, W, 3) uint8, the most certain first.
+
+    FaceMesh may see none there, as behind a large occluder; and one face may be proposed several times.
+    """
     found = [
-        Proposal(center, float(side), _tilt(*keypoints[:2]), float(score))
+        Proposal(center, float(side), tilt(*keypoints[:2]), float(score))
         for scale in _scales(max(photo.shape[:2]))
         for (center, *keypoints), side, score in zip(*_propose(photo, scale, _LEAST_SCORE), strict=True)
     ]
@@ -100,11 +102,6 @@ def proposals(photo: np.ndarray) -> list[Proposal]:
 def _scales(longer: int) -> Iterator[int]:
     """Those of _SIDES at which a photo with that longer side shows anything new."""
     return (side for side in _SIDES if side < max(2 * longer, 2 * _SIDES[0]))
-
-
-def _tilt(right_eye: np.ndarray, left_eye: np.ndarray) -> float:
-    """Radians by which the line from the right to the left eye (2,) is turned from the x axis."""
-    return float(np.arctan2(*(left_eye - right_eye)[::-1]))
 
 
 def _detect_turned(photo: np.ndarray, angle: float) -> list[Detection]:
@@ -156,7 +153,7 @@ def _confirm(photo: np.ndarray, points: np.ndarray, sides: np.ndarray, scores: n
     """
     found = []
     for (center, *keypoints), side, score in zip(points, sides, scores):
-        matrix = square_transform(center, 1.5 * side, _tilt(*keypoints[:2]), MESH_SIZE)
+        matrix = square_transform(center, 1.5 * side, tilt(*keypoints[:2]), MESH_SIZE)
         mesh, presence = track(photo, read_mesh(photo, matrix)[0])
         if presence >= _LEAST_PRESENCE:
             box = np.concatenate([center - side / 2, center + side / 2])

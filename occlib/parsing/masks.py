@@ -14,7 +14,7 @@ from occlib.data.holes import MARGIN
 from occlib.data.sample import OCCLUDER
 from occlib.errors import NoFaceError
 from occlib.faces import Detection, Face, detect, face_transform, find_face
-from occlib.faces.alignment import EYE_CORNERS, crop, square_transform, uncrop
+from occlib.faces.alignment import EYE_CORNERS, crop, square_transform, tilt, uncrop
 from occlib.faces.detection import proposals
 from occlib.networks import read_network
 from occlib.parsing.network import ParserNetwork, probabilities
@@ -109,20 +109,14 @@ def look_again(
     photo: np.ndarray, occluder: np.ndarray, middle: np.ndarray, reach: float, angle: float
 ) -> Detection | None:
     """The largest face of a photo (H, W, 3) uint8 whose occluder (H, W) bool is painted over, if it stands as one seen
-    before: its middle within `reach` pixels of that one's (x, y), and turned by less than TURNED from its `tilt`."""
+    before: with its middle within `reach` pixels of that one's, (x, y), and turned by less than TURNED from its angle,
+    radians. None, if there is no such face."""
     for one in detect(paint_over(photo, occluder)):
         apart = np.linalg.norm(one.points[:, :2].mean(0) - middle)
-        turned = abs((np.degrees(tilt(one.points) - angle) + 180) % 360 - 180)
-        if apart < reach and turned < TURNED:
+        turned = np.degrees(tilt(*one.points[list(EYE_CORNERS)]) - angle)
+        if apart < reach and abs((turned + 180) % 360 - 180) < TURNED:
             return one
     return None
-
-
-def tilt(points: np.ndarray) -> float:
-    """Radians by which the line through the outer eye corners of FaceMesh's points (468, 2 or 3) is turned from the x
-    axis towards the y axis."""
-    right, left = EYE_CORNERS
-    return float(np.arctan2(*(points[left] - points[right])[1::-1]))
 
 
 @torch.inference_mode()
