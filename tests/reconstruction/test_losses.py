@@ -40,7 +40,7 @@ def test_pixel_loss_of_nothing_is_zero_with_a_finite_gradient():
     rendered = torch.rand(1, 3, 4, 4, requires_grad=True)
     loss = pixel_loss(rendered.detach(), rendered, torch.zeros(1, 1, 4, 4))
     loss.sum().backward()
-    assert float(loss) == 0 and torch.isfinite(rendered.grad).all()
+    assert loss.item() == 0 and torch.isfinite(rendered.grad).all()
 
 
 def test_pixel_loss_gradient_against_finite_differences():
