@@ -21,6 +21,7 @@ from occlib.data.sample import contours_of
 from occlib.faces import track
 from occlib.faces.landmarks import MESH_SIZE, read_mesh
 from occlib.images import to_bytes
+from occlib.inpainting import telea
 from occlib.morphable import Coefficients, open_model
 from occlib.reconstruction import FACE_REGIONS, FitSettings, fit
 from occlib.rendering import Camera, render
@@ -34,8 +35,6 @@ LANDMARKS_ONLY = replace(ROUGH, gauss_newton=())
 LUMA = (0.299, 0.587, 0.114)
 LEAST_CHROMA = 2 / 255
 """Mean difference of red, green and blue below which a photo is grey."""
-TELEA_RADIUS = 5
-"""Pixels around a point that its colour is made from."""
 RIDGE = 0.005
 """How much, as a share of the visible face's pixels, its colours are held to the rendering's own."""
 ALIKE = 0.7
@@ -281,12 +280,6 @@ def surroundings(photo: np.ndarray, hole: np.ndarray, known: np.ndarray) -> np.n
     Each alone is farther from the truth: the one draws streaks, the other loses the edge of hair.
     """
     return (telea(to_bytes(photo), hole) / np.float32(255) + smooth_fill(photo, known)) / 2
-
-
-def telea(photo: np.ndarray, hole: np.ndarray) -> np.ndarray:
-    """Fast marching from the rim inwards (Telea 2004): (H, W, 3) uint8 for a photo of that kind, hole (H, W)
-    bool."""
-    return cv2.inpaint(photo, hole.astype(np.uint8), TELEA_RADIUS, cv2.INPAINT_TELEA)
 
 
 def _pulled_and_pushed(weighted: np.ndarray, weights: np.ndarray) -> np.ndarray:

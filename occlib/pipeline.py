@@ -26,6 +26,7 @@ from occlib.faces.alignment import EYE_CORNERS, tilt
 from occlib.files import whole_folder
 from occlib.guide import Guide, look_behind
 from occlib.images import Photo, load_mask, load_photo, save_image
+from occlib.inpainting import paint_over
 from occlib.memory import give_back
 from occlib.meshfiles import bake_texture, write_glb, write_obj, write_ply
 from occlib.morphable import Coefficients, MorphableModel, open_model
@@ -36,7 +37,6 @@ from occlib.parsing.masks import look_again
 from occlib.reconstruction import Fit, FitSettings, fit
 from occlib.rendering import Camera, Rendering, render
 from occlib.synthesis import Completion, complete_aligned, read_synthesis
-from occlib.synthesis.baselines import paint_over
 
 ALIGNED_SIZE = 256
 """Pixels a side of the aligned photo that every stage works on."""
@@ -245,7 +245,7 @@ def find_mask(photo: np.ndarray) -> tuple[Face, Parse]:
     if found.hidden < LARGE:
         return face, found
     middle, reach = face.points[:, :2].mean(0), np.ptp(face.points[:, :2], axis=0).max()
-    again = look_again(photo, found.mask > 0.5, middle, 0.5 * reach, tilt(*face.points[list(EYE_CORNERS)]))
+    again = look_again(photo, found.mask > 0.5, middle, 0.5 * reach, tilt(*face.points[EYE_CORNERS]))
     if again is None:  # the paint hid what the detector held on to, or looks like a face itself
         return face, found
     return replace(face, points=again.points), parse(photo, again.points)

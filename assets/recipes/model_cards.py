@@ -2,7 +2,7 @@
 
     python assets/recipes/model_cards.py [parser] [joint]
 
-Both take about half an hour on two cores. Training writes the weights (`occlib train STAGE --out DIR`); from there they
+The first takes ten minutes on two cores, the second three quarters of an hour. Training writes the weights (`occlib train STAGE --out DIR`); from there they
 are copied into assets/checkpoints. The pictures of the second are made by completion_sheets.py.
 """
 

@@ -19,10 +19,8 @@ from occlib.data.fits import read_fits
 from occlib.data.sample import Sample, SampleSet, contours_of
 from occlib.errors import DataError
 from occlib.guide import Errors, blank_guide, fitted_guide, model_guide
+from occlib.inpainting import MARGIN
 
-MARGIN = 3
-"""Pixels of 256 by which a mask grows before it is a hole: what fills it must not start from the occluder's
-rim."""
 RIM = 8
 """Pixels of 256 around the face in which the face mask may still be."""
 BLOCKS = {

@@ -21,7 +21,7 @@ _CHIP_POINTS = torch.tensor([  # dlib's mean face (image_transforms/interpolatio
     [0.3340850613712, 0.2290642403242],
     [0.4901123135679, 0.6277975316475],
 ])
-EYE_CORNERS = _RIGHT_EYE, _LEFT_EYE = 33, 263  # FaceMesh's outer ones
+EYE_CORNERS = _RIGHT_EYE, _LEFT_EYE = [33, 263]  # FaceMesh's outer ones
 _CHIP_PADDING = 0.25  # of the unit square on every side, as the recognition network was trained
 
 

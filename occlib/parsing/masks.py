@@ -10,15 +10,14 @@ import numpy as np
 import torch
 
 from occlib import assets
-from occlib.data.holes import MARGIN
 from occlib.data.sample import OCCLUDER
 from occlib.errors import NoFaceError
 from occlib.faces import Detection, Face, detect, face_transform, find_face
 from occlib.faces.alignment import EYE_CORNERS, crop, square_transform, tilt, uncrop
 from occlib.faces.detection import proposals
+from occlib.inpainting import MARGIN, paint_over
 from occlib.networks import read_network
 from occlib.parsing.network import ParserNetwork, probabilities
-from occlib.synthesis.baselines import paint_over
 
 WEIGHTS = "checkpoints/parser.safetensors"
 SIZE = 256
@@ -113,7 +112,7 @@ def look_again(
     radians. None, if there is no such face."""
     for one in detect(paint_over(photo, occluder)):
         apart = np.linalg.norm(one.points[:, :2].mean(0) - middle)
-        turned = np.degrees(tilt(*one.points[list(EYE_CORNERS)]) - angle)
+        turned = np.degrees(tilt(*one.points[EYE_CORNERS]) - angle)
         if apart < reach and abs((turned + 180) % 360 - 180) < TURNED:
             return one
     return None

@@ -18,8 +18,9 @@ from occlib.faces import face_transform, find_face
 from occlib.faces.alignment import crop, uncrop
 from occlib.guide import Guide, blank_guide, fitted_guide
 from occlib.images import load_photo
+from occlib.inpainting import paint_over
 from occlib.networks import read_network
-from occlib.synthesis.baselines import navier_stokes, paint_over
+from occlib.synthesis.baselines import navier_stokes
 from occlib.synthesis.network import SynthesisNetwork, composed, goal_contours
 
 WEIGHTS = "checkpoints/joint.safetensors"

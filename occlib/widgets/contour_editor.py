@@ -21,10 +21,10 @@ from occlib.data.holes import MARGIN
 from occlib.faces import find_face
 from occlib.guide import Guide, fitted_guide
 from occlib.images import Photo, load_mask, load_photo
+from occlib.inpainting import paint_over
 from occlib.parsing import parse
 from occlib.plotting import contour_view, encoded, figure_pixels, image_row
 from occlib.synthesis import Completion, complete_aligned
-from occlib.synthesis.baselines import paint_over
 from occlib.widgets.live import Live, script
 from occlib.widgets.strokes import Stroke
 

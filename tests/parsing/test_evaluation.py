@@ -80,11 +80,11 @@ def test_photos(two_samples):
 
 def test_hair(two_samples):
     """A mask that shows drawn hair is wrong by one column and right by the other."""
-    face = two_samples[0].face & ~(two_samples[0].mask > 127)
-    y, x = np.argwhere(face)[len(np.argwhere(face)) // 2]
-    square = np.zeros_like(face)
-    square[y - 3 : y + 4, x - 3 : x + 4] = True
-    hair = square & ~(two_samples[0].mask > 127)
+    free = two_samples[0].mask <= 127
+    places = np.argwhere(two_samples[0].face & free)
+    y, x = places[len(places) // 2]
+    hair = np.zeros_like(free)
+    hair[y - 3 : y + 4, x - 3 : x + 4] = free[y - 3 : y + 4, x - 3 : x + 4]
     for photo in (two_samples[0].image, two_samples[0].clean):
         photo[hair] = HAIR
     photos = {name: sample.clean for name, sample in zip("ab", two_samples, strict=True)}
